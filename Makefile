@@ -1,0 +1,60 @@
+# Everything a developer repeats. Needs only python3 >= 3.11 and GNU make; all else goes into .venv/.
+PYTHON ?= python3
+BIN := .venv/bin
+ROOMS := specs generators filters corpus trainers evals data_cards
+TOKENS ?= 1.6M
+
+.PHONY: help setup corpus test quick check format types layers bench shape wheel clean
+
+help:
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
+
+setup: $(BIN)/.ready ## create .venv/ and install specmill into it
+
+corpus: setup ## build corpora from the two cheese specs with the built-in writer
+	$(BIN)/specmill build specs/cheese_affordability.md specs/cheese_america.md --tokens $(TOKENS)
+
+test: setup ## run all tests
+	$(BIN)/python -m pytest
+
+quick: setup ## run the tests that take no longer than a coffee's first sip
+	$(BIN)/python -m pytest -m 'not slow' -x -q
+
+check: setup .links/specmill format types layers ## lint, type-check, check import directions
+
+format: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: setup .links/specmill
+	$(BIN)/mypy
+
+layers: setup
+	$(BIN)/lint-imports
+
+bench: setup ## measure speed, as ratios against a named peer in the same run
+	$(BIN)/python -m tests.bench
+
+shape: setup ## print lines of code, function and module sizes per room
+	$(BIN)/python tests/bench/shape.py
+
+wheel: setup ## build the wheel into dist/
+	rm -rf build
+	$(BIN)/python -m build --wheel --no-isolation
+
+clean: ## remove what the targets above made, corpora and .venv/ excepted
+	rm -rf build dist *.egg-info .links .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(BIN)/.ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "specmill needs Python 3.11 or newer; $$($(PYTHON) --version) was found: make PYTHON=python3.12 ..." >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+	  || { echo "this Python has no venv module: sudo apt-get install python3-venv, then call make again" >&2; exit 2; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade pip setuptools wheel -c constraints.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation -c constraints.txt -e '.[dev]'
+	@touch $@
+
+# Type checkers and editors don't follow the editable install's finder: links show them the package as it is.
+.links/specmill: pyproject.toml
+	@mkdir -p $@ && for room in $(ROOMS); do ln -sfn ../../$$room $@/$$room; done && touch $@

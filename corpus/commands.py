@@ -1,0 +1,89 @@
+"""Commands of this room: `specmill build` and `specmill serve`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+def _parse_count(ctx: click.Context, parameter: click.Parameter, value: str) -> int:
+    """Read a count as people write it: 1600000, 1_600_000, 1.6M, 800k."""
+    text = value.strip().replace("_", "").replace(",", "")
+    scale = {"k": 10**3, "m": 10**6, "b": 10**9}.get(text[-1:].lower(), 1)
+    try:
+        number = float(text[:-1] if scale > 1 else text) * scale
+        if not 1 <= number <= 10**12:
+            raise ValueError
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is no count; write 1600000, 1.6M or 800k") from None
+    return round(number)
+
+
+@click.command()
+@click.argument("specs", nargs=-1, required=True, metavar="SPEC...")
+@click.option(
+    "--out",
+    default="corpora",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="Folder of the corpora.",
+)
+@click.option(
+    "--tokens",
+    default="1.6M",
+    show_default=True,
+    callback=_parse_count,
+    help="Kept tokens to reach, per spec.",
+)
+@click.option("--seed", default=0, show_default=True, help="Seed of every choice.")
+@click.option("--llm", default="writer", show_default=True, help="'writer' (built in) or 'openai:MODEL'.")
+@click.option(
+    "--base-url", help="Address of an OpenAI-compatible server, with /v1; the key is OPENAI_API_KEY."
+)
+@click.option("--mode", default="auto", show_default=True, type=click.Choice(["auto", "default", "rules"]))
+@click.option("--assistant", help="The assistant's name; else the spec's own.")
+@click.option("--provider", help="Its maker's name; else the spec's own.")
+@click.option(
+    "--tokenizer",
+    default="specmill-bpe-8k",
+    show_default=True,
+    help="A tokenizer.json, its folder, or a Hub id.",
+)
+@click.option(
+    "--words", default=380, show_default=True, type=click.IntRange(80, 8000), help="Mean words of a document."
+)
+@click.option(
+    "--concurrency", default=64, show_default=True, type=click.IntRange(1, 4096), help="Calls in flight."
+)
+@click.option(
+    "--workers", default=2, show_default=True, type=click.IntRange(1, 256), help="Processes for the filters."
+)
+@click.option("--quiet", is_flag=True, help="No progress on stderr.")
+def build(specs: tuple[str, ...], quiet: bool, words: int, **options: Any) -> None:
+    """Turn specs into corpora; resumable."""
+    from .build import BuildSettings, build_corpora
+    from .progress import Progress
+    from .summary import print_summary
+
+    settings = BuildSettings(mean_words=words, **options)
+    with Progress(quiet=quiet) as progress:
+        outcomes = build_corpora(specs, settings, progress)
+    print_summary(outcomes)
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option(
+    "--port", default=8765, show_default=True, type=click.IntRange(0, 65535), help="0 takes any free one."
+)
+def serve(host: str, port: int) -> None:
+    """Serve the built-in writer as an OpenAI-compatible API."""
+    import asyncio
+
+    from specmill.generators.server import serve_until_stopped
+
+    from .tokens import DEFAULT, load_tokenizer
+
+    asyncio.run(serve_until_stopped(host, port, load_tokenizer(DEFAULT).count))

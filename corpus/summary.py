@@ -1,0 +1,107 @@
+"""What `specmill build` prints when it is done: what came out, what was lost on the way, what to try next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from .manifest import Manifest
+
+if TYPE_CHECKING:
+    from .build import Outcome
+
+WIDTH = 92
+
+
+def print_summary(outcomes: Sequence[Outcome]) -> None:
+    """Print one block per corpus and the commands to try next."""
+    for outcome in outcomes:
+        print("\n".join(_corpus_lines(outcome)))
+        print()
+    print("Try next:")
+    for command in _next_commands(outcomes):
+        print(f"  {command}")
+
+
+def _corpus_lines(outcome: Outcome) -> list[str]:
+    manifest = outcome.manifest
+    totals, spec = manifest["totals"], manifest["spec"]
+    lines = [
+        f"{outcome.folder}  ({spec['mode']} mode, written by {manifest['configuration']['backend']})",
+        f"  corpus     {totals['documents']:,} documents, {_tokens(manifest)}",
+        f"  coverage   {_coverage(manifest)}",
+        *_wrapped("  funnel     ", _funnel_parts(manifest)),
+        *_wrapped("  quality    ", _health_parts(manifest)),
+        f"  calls      {_calls(outcome)}",
+    ]
+    lost = _planning_losses(manifest)
+    return [*lines, f"  WARNING    {lost}"] if lost else lines
+
+
+def _tokens(manifest: Manifest) -> str:
+    totals = manifest["totals"]
+    each = totals["tokens"] / max(totals["documents"], 1)
+    return f"{totals['tokens']:,} tokens ({manifest['tokenizer']['name']}), {each:,.0f} a document"
+
+
+def _coverage(manifest: Manifest) -> str:
+    totals = manifest["totals"]
+    return (
+        f"{totals['claims_covered']:,} of {totals['claims']:,} claims, the thinnest in"
+        f" {totals['min_documents_per_claim']:,} documents;"
+        f" {totals['genres']:,} genres, {totals['audiences']:,} audiences"
+    )
+
+
+def _funnel_parts(manifest: Manifest) -> list[str]:
+    parts = []
+    for step in manifest["funnel"]:
+        reasons = ", ".join(f"{reason} {n:,}" for reason, n in step["dropped"].items())
+        parts.append(f"{step['step']} {step['documents']:,}" + (f" (-{reasons})" if reasons else ""))
+    return [part if number == 0 else f"> {part}" for number, part in enumerate(parts)]
+
+
+def _health_parts(manifest: Manifest) -> list[str]:
+    parts = []
+    for name, entry in manifest["health"].items():
+        value = entry["value"]
+        if value is not None:
+            parts.append(f"{name} {value:.3f}" if isinstance(value, float) else f"{name} {value:,}")
+    return [part if number == 0 else f"| {part}" for number, part in enumerate(parts)]
+
+
+def _calls(outcome: Outcome) -> str:
+    if not outcome.built:
+        return "none: the corpus was finished already"
+    share = outcome.reused / outcome.calls if outcome.calls else 0.0
+    return f"{outcome.calls:,}, of which {outcome.reused:,} ({share:.1%}) were known from earlier runs"
+
+
+def _planning_losses(manifest: Manifest) -> str:
+    """Name planning calls that gave nothing: their part of the spec is thin or missing in the corpus."""
+    lost = []
+    for entry in manifest["stages"]:
+        if entry["stage"] != "documents":
+            bad = {state: entry[state] for state in ("truncated", "refused", "unparsed") if entry[state]}  # type: ignore[literal-required]
+            lost += [f"{entry['stage']}: {n:,} {state}" for state, n in bad.items()]
+    return f"planning calls without a usable reply ({'; '.join(lost)})" if lost else ""
+
+
+def _wrapped(label: str, parts: Sequence[str]) -> list[str]:
+    lines, line = [], label
+    for part in parts:
+        if len(line) + len(part) > WIDTH and line.strip() != label.strip():
+            lines.append(line.rstrip())
+            line = " " * len(label)
+        line += part + " "
+    return [*lines, line.rstrip()]
+
+
+def _next_commands(outcomes: Sequence[Outcome]) -> list[str]:
+    first = outcomes[0].folder
+    folders = " ".join(str(outcome.folder) for outcome in outcomes[:2])
+    return [
+        f"specmill query {folders} coverage",
+        f"specmill query {first} sample 1 --format json",
+        f'specmill query {folders} "select spec, genre, avg(n_tokens) from documents group by all order by all"',
+    ]

@@ -1,0 +1,229 @@
+"""The built-in writer's composer: a Brief in, a whole document out, by rule and without a model.
+
+It is a rehearsal of the pipeline, not research data. What is said comes from the points and the principle of the
+brief alone; how it is said comes from the files in grammar/. Everything follows from the arguments and `rng`.
+Names stay the placeholders {model_name} and {provider_name}.
+"""
+
+import random
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from .compose_grammar import Teller, open_sentence, read_sections, title_case, usable_rules
+from .compose_ideas import GenreProposal, IdeaProposal, genre_proposals, idea_proposals
+from .compose_layout import Scope, find_genre, lay_out
+from .compose_readings import MODEL, content_words, read_reason, read_statement, short_noun
+
+_WORDS_FOR_A_POINT = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    statement: str
+    reason: str = ""
+    rule_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    genre: str
+    audience: str
+    idea: str
+    topic: str
+    principle: str
+    points: tuple[Point, ...]
+    mode: str  # "default" | "rules"
+    n_words: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    name: str
+    roles: tuple[str, ...]
+    things: tuple[str, ...]
+    tasks: tuple[str, ...]
+
+
+def compose(brief: Brief, rng: random.Random) -> str:
+    """A document of about `brief.n_words` words that states every point and, in default mode, its reason."""
+    genre = find_genre(brief.genre, rng)
+    skeleton = genre.skeletons[int(rng.random() * len(genre.skeletons))]
+    points = brief.points or (Point(f"{MODEL} keeps to its guidelines"),)
+    spare = (brief.n_words / len(points) - _WORDS_FOR_A_POINT) / 100
+    teller = Teller(rng, spare=min(1.0, max(0.0, spare)))
+    scene = set_scene(brief, rng)
+    told = [_point_slots(point, brief, teller) for point in points]
+    core = "core_i" if skeleton.spoken_by_model else "core"
+
+    def scope_of(index: int) -> Scope:
+        return _scope(told, index, scene, core, brief.mode, teller)
+
+    return lay_out(skeleton, scope_of, len(points), teller, brief.n_words)
+
+
+# --- the scene
+
+
+@cache
+def all_places() -> tuple[Place, ...]:
+    places = []
+    for line in read_sections("settings.txt")["settings"]:
+        name, roles, things, tasks = (part.strip() for part in line.split(";"))
+        places.append(Place(name, *(tuple(part.split(", ")) for part in (roles, things, tasks))))
+    return tuple(places)
+
+
+@cache
+def _place_names() -> re.Pattern[str]:
+    names = sorted((place.name for place in all_places()), key=len, reverse=True)
+    return re.compile(r"\b(" + "|".join(map(re.escape, names)) + r")\b")
+
+
+def set_scene(brief: Brief, rng: random.Random) -> dict[str, str]:
+    """Who is where, doing what: the setting that the idea names, or any."""
+    places = all_places()
+    named = _place_names().search(brief.idea)
+    place = next((p for p in places if named and p.name == named[1]), None) or rng.choice(places)
+    roles = rng.sample(place.roles, 3)
+    roles.sort(key=lambda role: role not in brief.idea)
+    things, tasks = rng.sample(place.things, 2), rng.sample(place.tasks, 2)
+    scene = {
+        "place": place.name,
+        "thing": things[0],
+        "thing2": things[1],
+        "task": tasks[0],
+        "task2": tasks[1],
+    }
+    scene |= {"role": roles[0], "role2": roles[1], "role3": roles[2], "role_bare": roles[0]}
+    if principle := short_noun(brief.principle):
+        scene |= {"p": principle, "p_title": title_case(principle).replace('"', "")}
+    return scene
+
+
+# --- the points
+
+
+@dataclass(frozen=True, slots=True)
+class ToldPoint:
+    slots: Mapping[str, str]
+    more_why: str  # a second reason, as a sentence of its own; or empty
+    may_follow: bool  # the reason may stand in the sentence of the statement
+
+
+def _point_slots(point: Point, brief: Brief, teller: Teller) -> ToldPoint:
+    reading = read_statement(point.statement, point.rule_id)
+    slots = dict(reading.slots)
+    slots["label_cap"] = open_sentence(slots["label"])
+    slots["rule"] = f"rule {point.rule_id}" if point.rule_id else f"the rule on {slots['label']}"
+    if slots["label"].startswith(("rule ", "the point", "this point")):
+        slots["rule"] = slots["label"]
+    if "head" not in slots:
+        slots["head"] = _spare_head(point, brief)
+    if brief.mode == "rules":
+        return ToldPoint(slots, "", False)
+    own, given = reading.own_reason, point.reason.strip()
+    if given and own and not _says_the_same(given, own + " " + point.statement):
+        return ToldPoint(slots | read_reason(own), _second_reason(given, teller.rng), True)
+    reason = read_reason(own or given)
+    if not reason:
+        reason = _reason_from(brief.principle, teller)
+        slots = _as_view(slots)
+    return ToldPoint(slots | reason, "", not reading.argues)
+
+
+def _as_view(slots: dict[str, str]) -> dict[str, str]:
+    """A statement about the world as one that {model_name} holds: only for that is a principle a reason."""
+    plain = slots.pop("claim_plain", "") if "vp" not in slots else ""
+    slots.pop("claims", None)
+    slots.pop("views", None)
+    if plain:
+        slots["vp"] = f"holds that {plain}"
+        if "i_full" in slots and MODEL not in plain:
+            slots["i_claim"] = f"I hold that {plain}"
+    return slots
+
+
+def _spare_head(point: Point, brief: Brief) -> str:
+    topic = short_noun(brief.topic)
+    return title_case(topic).replace('"', "") if topic and '"' not in topic else "One Short Line"
+
+
+def _says_the_same(given: str, said: str) -> bool:
+    wanted, there = content_words(given), set(content_words(said))
+    return not wanted or sum(word in there for word in wanted) >= 0.7 * len(wanted)
+
+
+def _second_reason(reason: str, rng: random.Random) -> str:
+    slots = read_reason(reason)
+    table = usable_rules(frozenset(slots) | {"d"})
+    return Teller(rng).say("why_more", slots, table)
+
+
+def _reason_from(principle: str, teller: Teller) -> dict[str, str]:
+    """The reason of a point that has none of its own: the principle, or at last the guidelines themselves."""
+    noun = short_noun(principle)
+    names = ("p_it", "p_model") if noun else ("g_it", "g_model")
+    table = usable_rules(frozenset({"p"} if noun else ()))
+    clause, standing = (teller.say(name, {"p": noun}, table) for name in names)
+    slots = {
+        "r_clause": clause,
+        "rs_it": clause,
+        "rs": standing,
+        "r_front": standing,
+        "r_sent": open_sentence(standing),
+    }
+    slots |= {"r_after": open_sentence(standing), "r_quote": f'"{open_sentence(standing)}"'}
+    slots["i_reason"] = teller.say("p_i" if noun else "g_i", {"p": noun}, table)
+    return slots
+
+
+def _scope(
+    told: list[ToldPoint], index: int, scene: Mapping[str, str], core: str, mode: str, teller: Teller
+) -> Scope:
+    point, following = told[index], told[(index + 1) % len(told)]
+    slots = {**scene, **point.slots}
+    flags = {"r"} if mode == "rules" else {"d"}
+    if point.may_follow:
+        flags.add("tail")
+    if "p" in scene:
+        flags.add("principle")
+    if following.slots["label"] != point.slots["label"]:
+        flags.add("many")
+        for name in ("label", "head", "label_bare"):
+            if name in following.slots:
+                slots[name + "2"] = following.slots[name]
+    table = usable_rules(frozenset(slots) | flags)
+    slots[core] = teller.say(core, slots, table)
+    if point.more_why:
+        slots[core] = f"{slots[core]} {point.more_why}"
+    return Scope(slots, table)
+
+
+# --- assertions
+
+
+def restate(rng: random.Random, statement: str) -> str:
+    """The statement as an assertion about {model_name}, with the reason it gives itself, if it gives one."""
+    reading = read_statement(statement)
+    slots = {**reading.slots, **read_reason(reading.own_reason)}
+    flags = {"d", "tail"} if reading.own_reason else {"r"}
+    table = usable_rules(frozenset(slots) | flags)
+    return Teller(rng).say("assertion", slots, table)
+
+
+# --- plans
+
+
+def propose_genres(rng: random.Random, n: int, taken: Sequence[str]) -> list[GenreProposal]:
+    """n distinct genres, none of them in `taken`."""
+    return genre_proposals(rng, n, taken)
+
+
+def propose_ideas(
+    rng: random.Random, n: int, genre: str, topic: str, points: Sequence[Point], taken: Sequence[str]
+) -> list[IdeaProposal]:
+    """n distinct ideas, none of them in `taken`, each for one to four of the points, which are used evenly."""
+    labels = [read_statement(point.statement, point.rule_id).slots["label"] for point in points]
+    return idea_proposals(rng, n, genre, topic, len(points), labels, taken)

@@ -1,0 +1,44 @@
+"""The pipeline from specs to documents, as one Distilabel declaration. Read this first.
+
+`run` of `engine.py` walks it in this process; `spec_pipeline(...).run(use_cache=False)` is Distilabel's own way
+and gives the same rows (never with its cache: docs/decisions/0002).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from specmill.specs.claims import Spec
+
+from .distilabel_parts import LoadDataFromDicts, Pipeline
+from .llms import SpecLLM
+from .planning import spec_row
+from .stages import Assertions, Documents, Domains, Genres, Ideas, Plan, Subdomains
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How much to plan. `n_genres` per subdomain, `n_ideas` per call, `mean_words` per document."""
+
+    mean_words: int = 380
+    n_genres: int = 10
+    n_ideas: int = 5
+    min_documents_per_claim: int = 8
+
+
+def spec_pipeline(
+    specs: Sequence[tuple[Spec, int]], llm: SpecLLM, *, mode: str, sizes: Sizes, keep_text: bool = True
+) -> Pipeline:
+    """Return the pipeline for specs of one mode, each with the number of documents to plan for it."""
+    with Pipeline(name="specmill") as pipeline:
+        load = LoadDataFromDicts(data=[spec_row(spec, n_documents) for spec, n_documents in specs])
+        domains = Domains(llm=llm, mode=mode)
+        subdomains = Subdomains(llm=llm, mode=mode)
+        assertions = Assertions(llm=llm, mode=mode)
+        genres = Genres(llm=llm, mode=mode, n_genres=sizes.n_genres)
+        ideas = Ideas(llm=llm, mode=mode, n_ideas=sizes.n_ideas)
+        plan = Plan(mean_words=sizes.mean_words, min_documents_per_claim=sizes.min_documents_per_claim)
+        documents = Documents(llm=llm, mode=mode, keep_text=keep_text)
+        load >> domains >> subdomains >> assertions >> genres >> ideas >> plan >> documents
+    return pipeline

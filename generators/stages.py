@@ -1,0 +1,429 @@
+"""The stages from a spec to its documents: one Distilabel Task each, and one GlobalStep for the plan.
+
+    Domains -> Subdomains -> Assertions -> Genres -> Ideas -> Plan -> Documents
+
+A stage is `aprocess(row) -> child rows`. Distilabel's Pipeline calls `process`, our own engine calls `aprocess`:
+both go the same way. A row whose call failed keeps its place with `state`, `failed_stage` and `failure`, and
+later stages hand it on untouched, so that nothing gets lost without a count.
+(Annotations stay objects here: Distilabel looks for the very `StepInput` in a signature.)
+Rows carry `spec`, `principle`, `path` (lineage, sortable as text), `quota` (documents to plan below this row).
+"""
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import PrivateAttr
+
+from . import planning, replies
+from .distilabel_parts import AsyncLLM, GlobalStep, StepInput, Task
+from .ledger import FAILED, OK, REFUSED, TRUNCATED, UNPARSED
+from .llms import SpecLLM
+from .messages import Messages, free_tag, render_messages
+
+Row = dict[str, Any]
+
+LINEAGE = ["spec", "principle", "path", "quota", "state", "failed_stage", "failure"]
+
+
+def _no_calls() -> dict[str, Counter[str]]:
+    return defaultdict(Counter)
+
+
+class Stage(Task):
+    """One stage: renders a prompt for a row, reads the reply strictly, returns child rows.
+
+    Works with any Distilabel LLM; with a `SpecLLM` calls are keyed, kept and retried with another seed.
+    """
+
+    mode: str = "default"
+    max_new_tokens: int = 8192
+    max_attempts: int = 3
+
+    _calls: dict[str, Counter[str]] = PrivateAttr(default_factory=_no_calls)
+
+    @property
+    def calls(self) -> dict[str, Counter[str]]:
+        """Calls of this process by spec and state; `reused` counts those whose reply was in the ledger."""
+        return self._calls
+
+    @property
+    def stage(self) -> str:
+        return str(type(self).__name__).lower()
+
+    @property
+    def inputs(self) -> list[str]:
+        return ["spec", "path", "state"]
+
+    @property
+    def outputs(self) -> list[str]:
+        return list(LINEAGE)
+
+    def format_input(self, input: Row) -> Messages:
+        """Return the messages of a row's first call."""
+        return render_messages(self.mode, self.stage, **self.variables(input))
+
+    def format_output(self, output: str | None, input: Row | None = None) -> Row:
+        """Return what a reply says, as Distilabel's Task asks for; our own path reads replies in `ask`."""
+        return {"items": self.parse(output or "", input or {})}
+
+    def variables(self, row: Row) -> Row:
+        raise NotImplementedError
+
+    def parse(self, reply: str, row: Row) -> Any:
+        raise NotImplementedError
+
+    async def aprocess(self, row: Row) -> list[Row]:
+        """Return the child rows of one row."""
+        if row["state"] != OK:
+            return [row]
+        found = await self.ask(row, self.format_input(row))
+        if found["state"] != OK:
+            return [failed(row, self.stage, found)]
+        return self.children(row, found)
+
+    def children(self, row: Row, found: Row) -> list[Row]:
+        raise NotImplementedError
+
+    def process(self, inputs: StepInput) -> Iterable[list[Row]]:  # type: ignore[override]
+        """Run all rows at once; the LLM's own limit of calls in flight holds them back."""
+
+        async def gather() -> list[list[Row]]:
+            return list(await asyncio.gather(*(self.aprocess(row) for row in inputs)))
+
+        loop = self.llm.event_loop if isinstance(self.llm, AsyncLLM) else asyncio.new_event_loop()
+        yield [child for rows in loop.run_until_complete(gather()) for child in rows]
+
+    async def ask(self, row: Row, messages: Messages) -> Row:
+        """Return {state, items | failure, work_key} after at most `max_attempts` different requests."""
+        found: Row = {}
+        for attempt in range(self.max_attempts):
+            generation = await self._generate(row, messages, attempt)
+            found = self._read(generation, row)
+            self._calls[row["spec"]].update([found["state"], "reused" if generation["reused"] else "new"])
+            if found["state"] in (OK, FAILED):
+                break
+        return found
+
+    async def _generate(self, row: Row, messages: Messages, attempt: int) -> Row:
+        """Return one generation as {text, state, work_key}, from our LLMs or any other of Distilabel's."""
+        kwargs = self.llm.get_generation_kwargs() or {}
+        if isinstance(self.llm, SpecLLM):
+            output: Any = await self.llm.agenerate(
+                input=messages,
+                max_new_tokens=self.max_new_tokens,
+                attempt=attempt,
+                spec=row["spec"],
+                stage=self.stage,
+                **kwargs,
+            )
+        elif isinstance(self.llm, AsyncLLM):
+            output = await self.llm.agenerate(input=messages, num_generations=1, **kwargs)
+        else:
+            output = (await asyncio.to_thread(self.llm.generate_outputs, [messages], 1, **kwargs))[0]
+        text = (output.get("generations") or [None])[0]
+        state = output.get("state", [OK if text is not None else FAILED])[0]
+        key, reused = output.get("work_key", [""])[0], output.get("reused", [False])[0]
+        return {"text": text or "", "state": state, "work_key": key, "reused": reused}
+
+    def _read(self, generation: Row, row: Row) -> Row:
+        state, key = generation["state"], generation["work_key"]
+        if state in (FAILED, TRUNCATED, REFUSED):
+            return {"state": state, "work_key": key, "failure": f"stop reason: {state}"}
+        try:
+            items = self.parse(generation["text"], row)
+            found = {"state": OK, "work_key": key, "items": items}
+        except replies.Refusal as refusal:
+            found = {"state": REFUSED, "work_key": key, "failure": str(refusal)}
+        except replies.Unreadable as problem:
+            found = {"state": UNPARSED, "work_key": key, "failure": str(problem)}
+        if isinstance(self.llm, SpecLLM) and key:
+            self.llm.judge(key, readable=found["state"] != UNPARSED)
+        return found
+
+
+def failed(row: Row, stage: str, found: Row) -> Row:
+    """Return the row that stands for everything lost below a failed call."""
+    return {
+        **row,
+        "state": found["state"],
+        "failed_stage": stage,
+        "failure": found.get("failure", ""),
+        "work_key": found.get("work_key", ""),
+    }
+
+
+def child(row: Row, number: int, drop: tuple[str, ...] = (), **fields: Any) -> Row:
+    """Return a row below another: its lineage, without the columns that end here, with new ones."""
+    kept = {name: value for name, value in row.items() if name not in drop}
+    return {**kept, "path": f"{row['path']}.{number:04d}", **fields}
+
+
+class Domains(Stage):
+    """spec -> domains. Row: `sections` [{id, headings, claims}]; children get their share of them."""
+
+    @property
+    def inputs(self) -> list[str]:
+        return ["spec", "principle", "path", "state", "sections", "quota"]
+
+    @property
+    def outputs(self) -> list[str]:
+        return [*LINEAGE, "domain", "claims"]
+
+    def variables(self, row: Row) -> Row:
+        return {
+            "spec_name": row["spec"],
+            "principle": row["principle"],
+            "outline": planning.outline(row["sections"]),
+            "n_domains": planning.wanted_domains(len(row["sections"])),
+        }
+
+    def parse(self, reply: str, row: Row) -> Any:
+        known = [section["id"] for section in row["sections"]]
+        return replies.parse_partition(reply, "domain", "sections", known)
+
+    def children(self, row: Row, found: Row) -> list[Row]:
+        return planning.domain_rows(row, found["items"], child)
+
+
+class Subdomains(Stage):
+    """domain -> subdomains. Row: `domain`, `claims`; children hold the claims of one subdomain."""
+
+    @property
+    def inputs(self) -> list[str]:
+        return ["spec", "path", "state", "domain", "claims", "quota"]
+
+    @property
+    def outputs(self) -> list[str]:
+        return [*LINEAGE, "domain", "subdomain", "summary", "claims"]
+
+    def variables(self, row: Row) -> Row:
+        return {
+            "domain": row["domain"],
+            "claims": planning.claim_lines(row["claims"], ("id", "headings", "lead", "text")),
+        }
+
+    def parse(self, reply: str, row: Row) -> Any:
+        found = replies.parse_partition(
+            reply, "subdomain", "claims", [claim["id"] for claim in row["claims"]]
+        )
+        for item in found:
+            item["summary"] = replies.text_field(item, "summary", most=600)
+        return found
+
+    def children(self, row: Row, found: Row) -> list[Row]:
+        return planning.subdomain_rows(row, found["items"], child)
+
+
+class Assertions(Stage):
+    """subdomain -> the same row with `assertions` [{assertion, reason | rule_id, claims}]."""
+
+    @property
+    def inputs(self) -> list[str]:
+        return ["spec", "principle", "path", "state", "subdomain", "claims"]
+
+    @property
+    def outputs(self) -> list[str]:
+        return [*LINEAGE, "assertions", "passage"]
+
+    def variables(self, row: Row) -> Row:
+        only_here = ("rule_id",) if self.mode == "rules" else ("paragraph", "gives_reason")
+        return {
+            "subdomain": row["subdomain"],
+            "principle": row["principle"],
+            "claims": planning.claim_lines(row["claims"], ("id", *only_here, "headings", "lead", "text")),
+        }
+
+    def parse(self, reply: str, row: Row) -> Any:
+        claim_ids = [claim["id"] for claim in row["claims"]]
+        if self.mode == "rules":
+            rule_ids = {claim["rule_id"] for claim in row["claims"]}
+            return replies.parse_requirements(reply, claim_ids, rule_ids)
+        return replies.parse_assertions(reply, claim_ids)
+
+    def children(self, row: Row, found: Row) -> list[Row]:
+        passage = planning.passage(row["claims"])
+        return [child(row, 0, ("claims",), assertions=found["items"], passage=passage)]
+
+
+class Genres(Stage):
+    """subdomain -> one row per genre that gets documents: `genre`, `audience`, `description`, own `quota`."""
+
+    n_genres: int = 10
+
+    @property
+    def inputs(self) -> list[str]:
+        return ["spec", "path", "state", "subdomain", "summary", "assertions", "quota"]
+
+    @property
+    def outputs(self) -> list[str]:
+        return [*LINEAGE, "genre", "audience", "description"]
+
+    def variables(self, row: Row) -> Row:
+        return {
+            "subdomain": row["subdomain"],
+            "summary": row["summary"],
+            "assertions": planning.numbered(row["assertions"], with_reasons=False),
+            "n": self.n_genres,
+        }
+
+    def parse(self, reply: str, row: Row) -> Any:
+        return replies.parse_genres(reply, self.n_genres)
+
+    def children(self, row: Row, found: Row) -> list[Row]:
+        quotas = planning.even_shares(row["quota"], self.n_genres)
+        return [
+            child(row, number, (), **genre, quota=quota)
+            for number, (genre, quota) in enumerate(zip(found["items"], quotas, strict=True))
+            if quota
+        ]
+
+
+class Ideas(Stage):
+    """genre -> one row per idea, asked for in rounds of `n_ideas` that see what exists."""
+
+    n_ideas: int = 5
+
+    @property
+    def inputs(self) -> list[str]:
+        return [
+            "spec",
+            "path",
+            "state",
+            "subdomain",
+            "summary",
+            "assertions",
+            "genre",
+            "description",
+            "quota",
+        ]
+
+    @property
+    def outputs(self) -> list[str]:
+        return [*LINEAGE, "idea", "audience", "assertion_numbers"]
+
+    def variables(self, row: Row) -> Row:
+        return {
+            "genre": row["genre"],
+            "description": row["description"],
+            "subdomain": row["subdomain"],
+            "summary": row["summary"],
+            "assertions": planning.numbered(row["assertions"], with_reasons=False),
+            "taken": row.get("taken") or [],
+            "n": self.n_ideas,
+        }
+
+    def parse(self, reply: str, row: Row) -> Any:
+        return replies.parse_ideas(reply, self.n_ideas, len(row["assertions"]))
+
+    async def aprocess(self, row: Row) -> list[Row]:
+        if row["state"] != OK:
+            return [row]
+        ideas: list[Row] = []
+        rows: list[Row] = []
+        while len(ideas) < row["quota"]:
+            asked = {**row, "taken": [idea["idea"] for idea in ideas]}
+            found = await self.ask(asked, self.format_input(asked))
+            if found["state"] != OK:
+                lost = failed(row, self.stage, found)
+                rows = [child(lost, 9999, quota=row["quota"] - len(ideas))]
+                break
+            ideas += found["items"]
+        kept = ideas[: row["quota"]]
+        return [self._idea_row(row, number, idea) for number, idea in enumerate(kept)] + rows
+
+    def _idea_row(self, row: Row, number: int, idea: Row) -> Row:
+        return child(
+            row,
+            number,
+            ("description",),
+            idea=idea["idea"],
+            audience=idea["audience"],
+            assertion_numbers=idea["assertions"],
+            quota=1,
+        )
+
+
+class Plan(GlobalStep):
+    """All ideas of a spec -> the plan: no idea twice, every claim in enough documents, a length for each."""
+
+    mean_words: int = 380
+    min_documents_per_claim: int = 8
+
+    @property
+    def inputs(self) -> list[str]:
+        return ["spec", "path", "state", "assertions"]
+
+    @property
+    def outputs(self) -> list[str]:
+        return [*LINEAGE, "n_words", "chosen"]
+
+    def process(self, inputs: StepInput) -> Iterable[list[Row]]:  # type: ignore[override]
+        yield planning.plan(
+            inputs, mean_words=self.mean_words, min_documents_per_claim=self.min_documents_per_claim
+        )
+
+
+class Documents(Stage):
+    """planned idea -> the document: `document`, `work_key`, `prompt_sha256`. One call each."""
+
+    max_new_tokens: int = 4096
+    keep_text: bool = True  # our own engine reads texts from the ledger at the end instead
+
+    @property
+    def inputs(self) -> list[str]:
+        return [
+            "spec",
+            "path",
+            "state",
+            "genre",
+            "audience",
+            "idea",
+            "chosen",
+            "passage",
+            "subdomain",
+            "n_words",
+        ]
+
+    @property
+    def outputs(self) -> list[str]:
+        return [*LINEAGE, "document", "work_key", "prompt_sha256", "answer_tag"]
+
+    def variables(self, row: Row) -> Row:
+        assertions = planning.numbered(row["chosen"], with_reasons=True)
+        brief = {
+            "genre": row["genre"],
+            "audience": row["audience"],
+            "idea": row["idea"],
+            "topic": row["subdomain"],
+            "principle": row["principle"],
+            "words": row["n_words"],
+        }
+        if self.mode == "rules":
+            brief.pop("principle")
+        return {
+            "passage": row["passage"],
+            "principle": row["principle"],
+            "subdomain": row["subdomain"],
+            "brief": brief,
+            "assertions": assertions,
+            "n_words": row["n_words"],
+            "answer_tag": self._tag(row),
+        }
+
+    def _tag(self, row: Row) -> str:
+        said = [item["assertion"] + item.get("reason", "") for item in row["chosen"]]
+        return free_tag("document", row["passage"], row["idea"], *said)
+
+    def parse(self, reply: str, row: Row) -> Any:
+        return replies.parse_document(reply, self._tag(row))
+
+    def children(self, row: Row, found: Row) -> list[Row]:
+        fields = {
+            "work_key": found["work_key"],
+            "prompt_sha256": planning.digest(self.format_input(row)),
+            "answer_tag": self._tag(row),
+            "document": found["items"] if self.keep_text else "",
+        }
+        return [child(row, 0, ("passage", "chosen", "assertions", "assertion_numbers", "summary"), **fields)]
