@@ -8,6 +8,7 @@ Not here: the stages (`generators/pipeline.py`), the filters (`filters/pipeline.
 from __future__ import annotations
 
 import hashlib
+import math
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from specmill.generators.llms import SpecLLM
 
 MAX_PASSES = 4
+PASS_STEP = 1.1
 CODE_ROOMS = ("specs", "generators", "filters", "corpus", "data_cards")
 DEFAULT_ASSISTANT, DEFAULT_PROVIDER = "Assistant", "its developer"
 CARD_WRITER = "specmill.data_cards.card:write_card"  # a room above this one: reached by name
@@ -277,17 +279,21 @@ def _write(
 
 
 def _first_size(spec: Spec, settings: BuildSettings, tokenizer: NamedTokenizer) -> int:
-    """Return how many documents the target should take, from the tokens a word has in the spec itself."""
+    """Return how many documents the target should take, from the tokens a word has in the spec itself.
+
+    Coarse on purpose, here and in `_next_size`: an edited sentence should not change the size of the plan.
+    """
     n_words = max(1, len(spec.text.split()))
-    tokens_per_word = min(3.0, max(1.0, tokenizer.count(spec.text) / n_words))
-    return max(1, round(1.05 * settings.tokens / (settings.mean_words * tokens_per_word)))
+    tokens_per_word = min(3.0, max(1.0, round(tokenizer.count(spec.text) / n_words, 1)))
+    return max(1, round(PASS_STEP * settings.tokens / (settings.mean_words * tokens_per_word)))
 
 
 def _next_size(written: Written, target: int) -> int:
     """Return the size of the next pass, or 0 where there is nothing to gain from one."""
     if written.kept_tokens >= target or not written.kept_tokens:
         return 0
-    return max(written.n_documents + 1, round(1.03 * written.n_documents * target / written.kept_tokens))
+    steps = math.ceil(math.log(target / written.kept_tokens, PASS_STEP))
+    return max(written.n_documents + 1, round(written.n_documents * PASS_STEP**steps))
 
 
 def _one_pass(

@@ -10,7 +10,7 @@ from importlib.metadata import version
 import click
 
 COMMANDS = {  # name: (where it lives, its line in --help), in the order of the work
-    "lint": ("specmill.specs.commands:lint", "Check specs; print their claims with ids and spans."),
+    "lint": ("specmill.specs.commands:lint", "Check specs; list their claims and what to mend."),
     "build": ("specmill.corpus.commands:build", "Turn specs into corpora; resumable."),
     "query": ("specmill.corpus.query_command:query", "Ask corpora with SQL or a macro."),
     "card": ("specmill.data_cards.commands:card", "Write the dataset card of a corpus."),

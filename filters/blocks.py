@@ -121,10 +121,7 @@ class Tools:
 
 @lru_cache(maxsize=1)
 def tools_for(settings: FilterSettings) -> Tools:
-    spec_text = _spec_body(settings.spec_text)
-    spec_text = spec_text.replace("{model_name}", settings.assistant).replace(
-        "{provider_name}", settings.provider
-    )
+    spec_text = gates.fill_in_names(settings.spec_text, settings.assistant, settings.provider)
     tokenizer = Tokenizer.from_file(settings.tokenizer_path)
     tokenizer.no_truncation()  # a tokenizer.json may carry either, and the count has to be exact
     tokenizer.no_padding()
@@ -139,12 +136,6 @@ def tools_for(settings: FilterSettings) -> Tools:
     )
 
 
-def _spec_body(text: str) -> str:
-    """Front matter names an assistant of its own, which is foreign to a corpus built under another name."""
-    end = text.find("\n---", 3) if text.startswith("---\n") else -1
-    return text[end + 4 :] if end >= 0 else text
-
-
 # --- gates ----------------------------------------------------------------------------------------------------
 
 Check = Callable[[Any, Tools, FilterSettings], Finding | None]
@@ -157,10 +148,13 @@ class Gate(BaseFilter):
         super().__init__(writer)
         self.name, self.checks, self.settings = stage, checks, settings
 
+    def run(self, data: Any, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
+        self.tools = tools_for(self.settings)  # once per task: hashing the settings takes longer than a check
+        yield from super().run(data, rank, world_size)
+
     def filter(self, doc: Any) -> bool | tuple[bool, str]:
-        tools = tools_for(self.settings)
         for check in self.checks:
-            if finding := check(doc, tools, self.settings):
+            if finding := check(doc, self.tools, self.settings):
                 doc.metadata["filter_detail"] = finding.detail[:200]
                 return False, finding.reason
         return True
@@ -232,6 +226,7 @@ def make_gates(settings: FilterSettings, folder: Path) -> list[Any]:
     repetition = GopherRepetitionFilter(
         # Where a character is a word, two of them are a name, and ten are as long as five words.
         top_n_grams=() if tools.is_unspaced else ((2, 0.2), (3, 0.2), (4, 0.2)),
+        dup_line_frac=None,  # the labels of a dialogue or a forum thread; repeated characters still count
         dup_n_grams=((10, 0.25), (20, 0.2)) if tools.is_unspaced else ((5, 0.25), (10, 0.2)),
         language=WORDS,
         exclusion_writer=dropped_writer("repetition", folder),

@@ -106,13 +106,11 @@ class ClaimIndex:
     ) -> bool:
         """A connective in a sentence, and a reason's content in it or in the sentence before or after."""
         reasons = self._gives_reason[candidates]
-        causal = np.array([gives_reason(sentence) for sentence in sentences])
-        if not reasons.any() or not causal.any():
+        if not reasons.any():
             return False
-        beside = causal | np.append(causal[1:], False)
-        pairs = _windows(here, 2)[: len(sentences)]
-        pairs = pairs[beside[: len(pairs)]] if len(sentences) > 1 else pairs
-        return bool(((pairs @ weights)[:, reasons] >= REASON_OVERLAP).any())
+        pairs = ((_windows(here, 2) @ weights)[:, reasons] >= REASON_OVERLAP).any(1)
+        beside = (sentences[pair : pair + 2] for pair in np.flatnonzero(pairs).tolist())
+        return any(gives_reason(sentence) for pair in beside for sentence in pair)
 
 
 def _windows(here: _Matrix, size: int) -> _Matrix:

@@ -20,6 +20,16 @@ class Finding(NamedTuple):
     detail: str
 
 
+def fill_in_names(spec_text: str, assistant: str, provider: str) -> str:
+    """The spec as documents speak of it: names for placeholders, and no front matter.
+
+    Otherwise a `{model_name}` left in a document, or the name in the front matter, would count as the spec's.
+    """
+    end = spec_text.find("\n---", 3) if spec_text.startswith("---\n") else -1
+    body = spec_text[end + 4 :] if end >= 0 else spec_text
+    return body.replace("{model_name}", assistant).replace("{provider_name}", provider)
+
+
 def check_length(words: Sequence[str], min_words: int, max_words: int) -> Finding | None:
     if not words:
         return Finding("empty", "no words")

@@ -14,7 +14,7 @@ from itertools import combinations, pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from .gates import find_markup, find_meta_talk, find_placeholder, find_refusal, find_truncation
+from .gates import fill_in_names, find_markup, find_meta_talk, find_placeholder, find_refusal, find_truncation
 from .identity import find_foreign_identity, find_missing_name
 from .words import split_words
 
@@ -179,6 +179,7 @@ def _ngrams(words: Sequence[str], n: int) -> Iterator[tuple[str, ...]]:
 
 def count_residue(texts: Sequence[str], *, assistant: str, provider: str, spec_text: str) -> dict[str, int]:
     """Documents in which the gates' own detectors find something, by reason; zero everywhere after the gates."""
+    spec_text = fill_in_names(spec_text, assistant, provider)
     found: Counter[str] = Counter()
     for text in texts:
         findings = (

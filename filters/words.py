@@ -16,7 +16,10 @@ import regex
 _UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
 _LETTER = rf"[[\p{{L}}\p{{N}}]--{_UNSPACED}]"
 _INNER = rf"[[\p{{L}}\p{{M}}\p{{N}}]--{_UNSPACED}]"
-WORD: Any = regex.compile(rf"(?V1){_UNSPACED}\p{{M}}*|{_LETTER}{_INNER}*(?:['’-]{_LETTER}{_INNER}*)*")
+_WORD: Any = regex.compile(rf"(?V1){_UNSPACED}\p{{M}}*|{_LETTER}{_INNER}*(?:['’-]{_LETTER}{_INNER}*)*")
+# Without marks and unspaced scripts `re` finds the same words in half the time.
+_EXOTIC = re.compile("[\u0300-\u036f\u0483-\u0489\u0590-\u1dff\u20d0-\u20ff\u2c00-\U0010ffff]")
+_SIMPLE_WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 _UNSPACED_RUN: Any = regex.compile(rf"(?V1){_UNSPACED}")
 _LATIN: Any = regex.compile(r"\p{Latin}")
 _ANY_LETTER: Any = regex.compile(r"\p{L}")
@@ -56,7 +59,7 @@ def split_words(text: str) -> list[str]:
     >>> split_words("Aria's well-kept 奶酪, 2 €")
     ["Aria's", 'well-kept', '奶', '酪', '2']
     """
-    return WORD.findall(text)  # type: ignore[no-any-return]
+    return _WORD.findall(text) if _EXOTIC.search(text) else _SIMPLE_WORD.findall(text)
 
 
 def sentence_spans(text: str) -> Iterator[tuple[int, int]]:

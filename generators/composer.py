@@ -14,7 +14,7 @@ from functools import cache
 from .compose_grammar import Teller, open_sentence, read_sections, title_case, usable_rules
 from .compose_ideas import GenreProposal, IdeaProposal, genre_proposals, idea_proposals
 from .compose_layout import Scope, find_genre, lay_out
-from .compose_readings import MODEL, content_words, read_reason, read_statement, short_noun
+from .compose_readings import MODEL, content_words, label_slots, read_reason, read_statement, short_noun
 
 _WORDS_FOR_A_POINT = 60
 
@@ -114,8 +114,7 @@ class ToldPoint:
 
 def _point_slots(point: Point, brief: Brief, teller: Teller) -> ToldPoint:
     reading = read_statement(point.statement, point.rule_id)
-    slots = dict(reading.slots)
-    slots["label_cap"] = open_sentence(slots["label"])
+    slots = {**reading.slots, **label_slots(reading, point.rule_id, brief.topic)}
     slots["rule"] = f"rule {point.rule_id}" if point.rule_id else f"the rule on {slots['label']}"
     if slots["label"].startswith(("rule ", "the point", "this point")):
         slots["rule"] = slots["label"]
@@ -225,5 +224,7 @@ def propose_ideas(
     rng: random.Random, n: int, genre: str, topic: str, points: Sequence[Point], taken: Sequence[str]
 ) -> list[IdeaProposal]:
     """n distinct ideas, none of them in `taken`, each for one to four of the points, which are used evenly."""
-    labels = [read_statement(point.statement, point.rule_id).slots["label"] for point in points]
+    labels = [
+        label_slots(read_statement(point.statement, point.rule_id), point.rule_id, topic)["label"] for point in points
+    ]
     return idea_proposals(rng, n, genre, topic, len(points), labels, taken)

@@ -87,6 +87,13 @@ def test_residue_is_counted_by_the_gates_own_detectors(prose: Callable[..., str]
     }
 
 
+def test_the_specs_placeholders_and_front_matter_excuse_no_residue(prose: Callable[..., str]) -> None:
+    spec_text = "---\nassistant: Claude\n---\n{model_name} is kind. Not so ChatGPT."
+    texts = [prose(1) + " {model_name} agreed.", prose(2) + " Claude agreed.", prose(3) + " ChatGPT agreed."]
+    found = count_residue(texts, assistant="Aria", provider="Northwind", spec_text=spec_text)
+    assert found == {"foreign_identity": 1, "placeholder": 1}
+
+
 def test_an_empty_corpus_has_figures_too() -> None:
     assert all(figure.value == 0 for figure in measure_health([]).values())
     assert near_duplicate_share(["", "one two"]).value == 0

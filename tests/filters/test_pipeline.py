@@ -68,7 +68,7 @@ PLANTED = {
         "tag_residue": 2,
     },
     "ending": {"truncated_ending": 2},
-    "repetition": {"top_3_gram": 1},
+    "repetition": {"top_4_gram": 1},
     "identity": {"assistant_not_named": 1, "foreign_identity": 3},
     "dedup": {"exact_duplicate": 2, "near_duplicate": 1},
 }

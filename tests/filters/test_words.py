@@ -71,3 +71,9 @@ def test_stop_words_tell_english_from_other_latin_languages() -> None:
     assert stop_word_share(split_words(english)) > 0.4 > 0.15 > stop_word_share(split_words(german))
     assert is_english(english)
     assert not is_english(german)
+
+
+@given(st.text(alphabet=st.characters(max_codepoint=0x2FF), max_size=60))
+def test_the_quick_pattern_finds_what_the_thorough_one_finds(text: str) -> None:
+    thorough = split_words(text + " 中")  # one character of an unspaced script asks for the thorough pattern
+    assert [*split_words(text), "中"] == thorough
