@@ -6,6 +6,7 @@ Every function says "" (or None, or False) when it is not sure; what is done the
 import re
 from collections.abc import Collection, Sequence
 from functools import cache
+from itertools import pairwise
 
 from .compose_grammar import GRAMMAR, read_sections, words
 
@@ -14,21 +15,24 @@ QUOTE_MARK = "\x02"  # stands round the number of a quotation that was taken out
 
 _SPECIAL_FIRST = {"is": "am", "has": "have", "does": "do", "doesn't": "don't", "doesn’t": "don’t"}
 _NOUN_LIKE = frozenset(
-    "means ends costs uses works needs changes claims limits requests reports actions records answers questions cares "
-    "values interests judges guards guides harms helps links logs marks names notes objects orders places plans points "
-    "states steps stores supplies supports tests tools tracks trades wheels views words results sounds rests "
-    "reasons rewards risks roles rules searches stands starts talks tells thanks touches treats turns types waits "
-    "costs prices shares drives demands desires doubts fears feels fits hopes hits hands heads leads lies looks".split()
+    "means ends costs uses works needs changes claims limits requests reports actions records answers "
+    "questions cares values interests judges guards guides harms helps links logs marks names notes "
+    "objects orders places plans points states steps stores supplies supports tests tools tracks trades "
+    "wheels views words results sounds rests reasons rewards risks roles rules searches stands starts "
+    "talks tells thanks touches treats turns types waits costs prices shares drives demands desires "
+    "doubts fears feels fits hopes hits hands heads leads lies looks".split()
 )
 _NO_LABEL = frozenset(
-    "what nobody none nothing everyone everybody everything anyone there as it one most many few each every several some "
-    "any only a an no another all both either neither nearly hardly almost".split()
+    "what nobody none nothing everyone everybody everything anyone there as it one most many few each "
+    "every several some any only a an no another all both either neither nearly hardly almost".split()
 )
 _LOOSE = frozenset(
     "better more most best less least well too enough a an the its their his her my our your only such".split()
 )
 _ANAPHORIC = frozenset("that this those these such it them which".split())
-_LY_NOUNS = frozenset("family supply reply anomaly assembly monopoly jelly belly ally bully folly lily rally".split())
+_LY_NOUNS = frozenset(
+    "family supply reply anomaly assembly monopoly jelly belly ally bully folly lily rally".split()
+)
 
 
 # --- verbs
@@ -39,7 +43,11 @@ def singular_to_plain(word: str) -> str:
     """ "likes" -> "like", "relies" -> "rely", "passes" -> "pass"; "" for anything that is no known verb."""
     if not word.endswith("s") or word.endswith("ss"):
         return ""
-    guesses = [word[:-1], word[:-3] + "y" if word.endswith("ies") else "", word[:-2] if word.endswith("es") else ""]
+    guesses = [
+        word[:-1],
+        word[:-3] + "y" if word.endswith("ies") else "",
+        word[:-2] if word.endswith("es") else "",
+    ]
     return next((guess for guess in guesses if guess in words("verbs")), "")
 
 
@@ -68,7 +76,7 @@ def ing_phrase(base: str) -> str:
 
 def has_second_verb(tokens: Sequence[str]) -> bool:
     """Is there "... and avoids ..."? Then only the third person is safe."""
-    for before, token in zip(tokens, tokens[1:], strict=False):
+    for before, token in pairwise(tokens):
         joined = before in ("and", "or", "but", "then", "nor", "also", "not") or before.endswith(",")
         if joined and (token in ("is", "has", "does") or singular_to_plain(token)):
             return True
@@ -86,7 +94,9 @@ def verb_at(tokens: Sequence[str]) -> int | None:
 
 
 def _ends_plural(word: str) -> bool:
-    return word in ("people", "children", "they") or (word.endswith("s") and not word.endswith(("ss", "us", "is", "'s")))
+    return word in ("people", "children", "they") or (
+        word.endswith("s") and not word.endswith(("ss", "us", "is", "'s"))
+    )
 
 
 # --- first person
@@ -197,7 +207,14 @@ def swap_verb(predicate: str) -> str:
     if following in ("to", "that"):
         swapped = _swaps().get((verb, following))
         return " ".join([swapped, *tokens[1 if following == "to" else 2 :]]) if swapped else ""
-    plain_object = following not in words("functionwords") or following in ("the", "a", "an", "any", "every", "all")
+    plain_object = following not in words("functionwords") or following in (
+        "the",
+        "a",
+        "an",
+        "any",
+        "every",
+        "all",
+    )
     swapped = _swaps().get((verb, "NP")) if plain_object and not following.endswith("ing") else None
     return " ".join([swapped, *tokens[1:]]) if swapped else ""
 
@@ -241,7 +258,9 @@ def _phrase(tokens: Sequence[str], limit: int = 6) -> list[str]:
             return []
         taken = taken[: cuts[-1]]
     loose = words("prepositions") | words("adverbs") | words("auxiliaries") | _LOOSE
-    while taken and (taken[-1] in loose or (taken[-1].endswith("ly") and taken[-1] not in _LY_NOUNS and taken[1:])):
+    while taken and (
+        taken[-1] in loose or (taken[-1].endswith("ly") and taken[-1] not in _LY_NOUNS and taken[1:])
+    ):
         taken.pop()
     weak = any(t in words("auxiliaries") or t in _ANAPHORIC for t in taken) or taken[:1] == ["no"]
     return [] if weak else taken

@@ -8,7 +8,7 @@ What the slots hold (statements, settings) is not decided here, and slot values 
 
 import random
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -285,7 +285,12 @@ def title_case(text: str) -> str:
     return " ".join(done)
 
 
-_STYLES = {"": str, ".": open_sentence, "^": title_case, "?": open_sentence}
+_STYLES: Mapping[str, Callable[[str], str]] = {
+    "": str,
+    ".": open_sentence,
+    "^": title_case,
+    "?": open_sentence,
+}
 
 
 def split_sentences(text: str) -> list[str]:

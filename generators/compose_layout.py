@@ -147,7 +147,7 @@ def _grow(
     teller: Teller,
     n_words: int,
 ) -> None:
-    """Add units while the next one brings the count nearer to the target; a unit that repeats itself is left out."""
+    """Add units while the next one brings the count nearer to the target; one that repeats is left out."""
     count, turn, misses = _count(filled), int(teller.rng.random() * n_points), 0
     while places and misses < _TRIES and count < n_words:
         units, into = places[turn % len(places)]

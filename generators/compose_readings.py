@@ -46,16 +46,28 @@ _CAUSAL = re.compile(
     r"\b(?:because|since|so that|which is why|for (?:this|that) reason|therefore|hence)\b|, so ", re.I
 )
 _NOT_A_REASON = frozenset(
-    "just merely simply only not partly even mainly chiefly mostly largely precisely exactly solely purely especially "
-    "or and".split()
+    "just merely simply only not partly even mainly chiefly mostly largely precisely exactly solely purely "
+    "especially or and".split()
 )
 _LED = re.compile(
-    r"^(?:(?:the )?reason (?:is|being)(?: that)?[:,]?|(?:this|that|it) is because|because|since|as)\s+(?!of\b)", re.I
+    r"^(?:(?:the )?reason (?:is|being)(?: that)?[:,]?|(?:this|that|it) is because|because|since|as)\s+(?!of\b)",
+    re.I,
 )
 _PURPOSE = re.compile(r"^(?:this is |it does (?:this|so) )?(so that|in order to|so as to|to)\s+", re.I)
 _CAUSE_NOUN = re.compile(r"^(?:because of|due to|owing to|on account of)\s+", re.I)
 _PLACE_TO_CUT = re.compile(r"[,;:—]\s|\s(?=and |but |because |so |which |when |if |while )")
 _FRONT = re.compile(r"^((?:When|If|Unless|Where|Whenever|While|Before|After|In|With) [^,]+), (.+)$")
+# What `restate` puts round a statement that it can't turn: read again, only the statement inside counts.
+_WRAPPED = re.compile(
+    r"^\{model_name\} (?:"
+    r"(?:works from the view|takes it) that (?P<view>.+)|(?:keeps to this line:|goes by a line that reads) "
+    r"(?:\"(?P<straight>.+)\"|“(?P<curly>.+)”))$"
+)
+# A sentence that opens so leans on the one before; alone, it says as much without the opening.
+LEANING = re.compile(
+    r"^(?:For (?:this|that|the same|both|these|all these) reasons?|That is why|Which is why|As a result|So|Thus"
+    r"|Therefore|Hence|In the same way|By the same token),? (?=\S)"
+)
 _YOU = frozenset("you your yours yourself we our us i my".split())
 
 
@@ -71,7 +83,7 @@ class Reading:
 
 @lru_cache(maxsize=8192)
 def read_statement(statement: str, rule_id: str = "") -> Reading:
-    text = _tidy(statement, rule_id) or "keep to the guidelines"
+    text = _stand_alone(_tidy(statement, rule_id)) or "keep to the guidelines"
     masked, spans = _mask(text)
     slots, core, own = {"quote": in_quotes(shorten(text))}, masked, ""
     if _is_plain(masked) and len(masked.split()) <= MAX_QUOTE:
@@ -132,6 +144,15 @@ def _tidy(text: str, rule_id: str) -> str:
         text = f"{first.rstrip(':')}: {rest.replace(' | ', ', ')}"
     text = _ASSISTANT.sub(MODEL, text)
     return re.sub(r"[.。．]+$", "", text).strip() if not text.endswith("...") else text
+
+
+def _stand_alone(text: str) -> str:
+    """The statement without a wrapper of our own, and without an opening that leans on another sentence."""
+    if wrapped := _WRAPPED.match(text):
+        text = next(inner for inner in wrapped.groups() if inner)
+        text = text if text.startswith("{") else open_sentence(text)
+    rest = LEANING.sub("", text)
+    return rest if rest == text or rest.startswith("{") else open_sentence(rest)
 
 
 def shorten(text: str) -> str:
@@ -245,7 +266,11 @@ def _subject_forms(rest: str, front: str) -> dict[str, str]:
     slots["claim_plain"] = rest
     if mine := first_person(bare):
         slots["i_claim"] = f"{front}, {mine}" if front else mine
-    if front and not has_any(front, ("it", "its", "them", "they", "this")) and not has_any(rest, ("them", "they", "it")):
+    if (
+        front
+        and not has_any(front, ("it", "its", "them", "they", "this"))
+        and not has_any(rest, ("them", "they", "it"))
+    ):
         slots["vp"] = f"{predicate} {front}"
         slots["claim_plain"] = f"{MODEL} {predicate} {front}"
     elif front:
@@ -416,7 +441,7 @@ def _reason_clause(body: str) -> dict[str, str]:
 
 @lru_cache(maxsize=1024)
 def short_noun(text: str) -> str:
-    """A principle or topic as it may stand in a sentence: small-lettered if that is safe, in quotes if it is long."""
+    """A principle or topic as it may stand in a sentence: small-lettered if that is safe, quoted if it is long."""
     tidy = _tidy(text, "")
     if not tidy:
         return ""

@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from .compose_english import MODEL
 from .compose_grammar import Teller, open_sentence, read_sections, title_case, usable_rules
 from .compose_ideas import GenreProposal, IdeaProposal, genre_proposals, idea_proposals
 from .compose_layout import Scope, find_genre, lay_out
-from .compose_readings import MODEL, content_words, label_slots, read_reason, read_statement, short_noun
+from .compose_readings import content_words, label_slots, read_reason, read_statement, short_noun
 
 _WORDS_FOR_A_POINT = 60
 
@@ -124,8 +125,8 @@ def _point_slots(point: Point, brief: Brief, teller: Teller) -> ToldPoint:
         return ToldPoint(slots, "", False)
     own, given = reading.own_reason, point.reason.strip()
     if given and own and not _says_the_same(given, own + " " + point.statement):
-        return ToldPoint(slots | read_reason(own), _second_reason(given, teller.rng), True)
-    reason = read_reason(own or given)
+        return ToldPoint(slots | dict(read_reason(own)), _second_reason(given, teller.rng), True)
+    reason = dict(read_reason(own or given))
     if not reason:
         reason = _reason_from(brief.principle, teller)
         slots = _as_view(slots)
@@ -225,6 +226,7 @@ def propose_ideas(
 ) -> list[IdeaProposal]:
     """n distinct ideas, none of them in `taken`, each for one to four of the points, which are used evenly."""
     labels = [
-        label_slots(read_statement(point.statement, point.rule_id), point.rule_id, topic)["label"] for point in points
+        label_slots(read_statement(point.statement, point.rule_id), point.rule_id, topic)["label"]
+        for point in points
     ]
     return idea_proposals(rng, n, genre, topic, len(points), labels, taken)

@@ -20,6 +20,7 @@ from typing import Any
 
 import orjson
 
+from .compose_readings import LEANING
 from .composer import Brief, Point, compose, propose_genres, propose_ideas, restate
 from .messages import sections
 
@@ -213,9 +214,12 @@ def _in_context(claim: Item) -> str:
 
 
 def _reason_near(claim: Item, claims: list[Item]) -> str:
+    here = claims.index(claim)
+    if LEANING.match(claim["text"]):
+        before = claims[here - 1] if here else claim
+        return str(before["text"]) if before["paragraph"] == claim["paragraph"] and here else ""
     if claim["gives_reason"]:
         return ""  # said in the statement itself; saying it twice makes clumsy prose
-    here = claims.index(claim)
     near = [
         other
         for other in claims
