@@ -236,7 +236,7 @@ def label_of_predicate(tokens: Sequence[str]) -> str:
     phrase = _phrase(rest)
     if not phrase or MODEL in " ".join(phrase):
         return ""
-    if verb in words("liking"):
+    if verb in words("liking") or verb == "have":
         return " ".join(phrase) if phrase[0] not in words("prepositions") else ""
     return " ".join([ing(verb), *phrase]) if rest[0] not in words("stops") else ""
 
@@ -295,7 +295,8 @@ def label_of_subject(text: str) -> str:
         return ""
     closed = words("stops") | words("prepositions") | words("adverbs") | words("pronounlead") | _NO_LABEL
     inner = words("stops") | {"{model_name}'s"}
-    if lead in closed or subject[-1] in closed or any(t in inner for t in subject):
+    vague = lead in words("functionwords") and lead not in ("the", "two", "three", "four", "five")
+    if vague or lead in closed or subject[-1] in closed or any(t in inner for t in subject):
         return ""
     label = " ".join(subject)
     return lower_start(label) or label

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 
 GRAMMAR = Path(__file__).parent / "grammar"
-FLAGS = frozenset({"d", "r", "tail", "one", "many", "principle"})
+FLAGS = frozenset({"d", "r", "tail", "one", "many", "principle", "argued"})
 
 _ARTICLE = "\x01"
 _TOKEN = re.compile(r"\$([.^?]?)([a-z][a-z0-9_]*)|[<|>]")
@@ -49,10 +49,10 @@ _SMALL_WORDS = frozenset(
         "its",
     ]
 )
-_MANY = 8
+_MANY = 4
 _FRAME_FILES = tuple(
     f"{name}.txt"
-    for name in ("lexicon", "titles", "claims", "prose", "prose2", "speech", "scaffold", "ideas")
+    for name in ("lexicon", "titles", "claims", "prose", "prose2", "speech", "scaffold", "scaffold2", "ideas")
 )
 
 

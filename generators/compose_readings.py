@@ -108,13 +108,18 @@ def read_reason(reason: str) -> Mapping[str, str]:
     return quoted | (slots or {"r_said": quoted["r_quote"]})
 
 
-def label_slots(reading: Reading, rule_id: str, topic: str) -> dict[str, str]:
-    """`label` stands wherever a singular noun does; `head` and `label_bare` exist only for a short plain one."""
+def label_slots(reading: Reading, rule_id: str, topic: str, context: str = "") -> dict[str, str]:
+    """`label` stands wherever a singular noun does; `head` and `label_bare` exist only for a short plain one.
+
+    A word that `context` writes small is no name: its capital in the label came from a sentence start.
+    """
     found = reading.slots["label"]
+    if found[:1].isupper() and re.search(rf"\b{re.escape(found[0].lower() + found[1:])}\b", context):
+        found = found[0].lower() + found[1:]
     label = found or (f"rule {rule_id}" if rule_id else "") or _topic_label(topic) or reading.last_label
     slots = {"label": f"the subject of {label}" if found and is_plural(found) else label}
     if len(label.split()) <= 6 and label != reading.last_label:
-        bare = re.sub(r"^(?:the|a|an) ", "", label.replace('"', ""))
+        bare = re.sub(r"^(?:the|a|an) ", "", label.strip("‘’"))
         slots |= {"label_bare": bare, "head": title_case(bare)}
     return slots | {"label_cap": open_sentence(slots["label"])}
 
@@ -126,7 +131,7 @@ def _topic_label(topic: str) -> str:
         return ""
     lead = noun.split(" ")[0].lower()
     nominal = lead not in words("verbs") | words("functionwords") or lead in ("the", "a", "an")
-    return noun if '"' in noun or (nominal and not is_plural(noun)) else f'"{topic}"'
+    return noun if nominal and '"' not in noun and not is_plural(noun) else f"‘{topic.strip()}’"
 
 
 # --- text in and out
@@ -167,6 +172,11 @@ def shorten(text: str) -> str:
 
 def in_quotes(text: str) -> str:
     return f"“{text}”" if '"' in text else f'"{text}"'
+
+
+def whole_in_quotes(statement: str) -> str:
+    """The statement with the reason it gives, as a quotation of at most 60 words."""
+    return in_quotes(shorten(_stand_alone(_tidy(statement, ""))))
 
 
 def _mask(text: str) -> tuple[str, list[str]]:
@@ -217,8 +227,8 @@ def _entry_label(masked: str) -> str:
         return ""
     head = masked.split(": ")[0]
     if ": " in masked and 2 <= len(head) <= 40 and len(head.split()) <= 5:
-        return f'"{head}"'
-    return f'"{masked}"' if len(masked) <= 40 and len(masked.split()) <= 5 and MODEL not in masked else ""
+        return f"‘{head}’"
+    return f"‘{masked}’" if len(masked) <= 40 and len(masked.split()) <= 5 and MODEL not in masked else ""
 
 
 def _opening_label(masked: str) -> str:
@@ -424,7 +434,7 @@ def _reason_clause(body: str) -> dict[str, str]:
     slots = {"r_after": plain or standing}
     if not dangling:
         slots["r_sent"] = standing
-    if not low:
+    if not low or _CAUSAL.search(low):
         return slots
     slots["r_clause"] = low
     if not dangling:

@@ -15,7 +15,15 @@ from .compose_english import MODEL
 from .compose_grammar import Teller, open_sentence, read_sections, title_case, usable_rules
 from .compose_ideas import GenreProposal, IdeaProposal, genre_proposals, idea_proposals
 from .compose_layout import Scope, find_genre, lay_out
-from .compose_readings import content_words, label_slots, read_reason, read_statement, short_noun
+from .compose_readings import (
+    content_words,
+    in_quotes,
+    label_slots,
+    read_reason,
+    read_statement,
+    short_noun,
+    whole_in_quotes,
+)
 
 _WORDS_FOR_A_POINT = 60
 
@@ -55,11 +63,14 @@ def compose(brief: Brief, rng: random.Random) -> str:
     spare = (brief.n_words / len(points) - _WORDS_FOR_A_POINT) / 100
     teller = Teller(rng, spare=min(1.0, max(0.0, spare)))
     scene = set_scene(brief, rng)
-    told = [_point_slots(point, brief, teller) for point in points]
+    context = " ".join(
+        [brief.topic, brief.principle, *(f"{point.statement} {point.reason}" for point in points)]
+    )
+    told = [_tell_point(point, brief, context, teller) for point in points]
     core = "core_i" if skeleton.spoken_by_model else "core"
 
     def scope_of(index: int) -> Scope:
-        return _scope(told, index, scene, core, brief.mode, teller)
+        return _scope(told, index, scene, core, teller)
 
     return lay_out(skeleton, scope_of, len(points), teller, brief.n_words)
 
@@ -87,7 +98,7 @@ def set_scene(brief: Brief, rng: random.Random) -> dict[str, str]:
     places = all_places()
     named = _place_names().search(brief.idea)
     place = next((p for p in places if named and p.name == named[1]), None) or rng.choice(places)
-    roles = rng.sample(place.roles, 3)
+    roles = rng.sample(place.roles, 5)
     roles.sort(key=lambda role: role not in brief.idea)
     things, tasks = rng.sample(place.things, 2), rng.sample(place.tasks, 2)
     scene = {
@@ -97,7 +108,7 @@ def set_scene(brief: Brief, rng: random.Random) -> dict[str, str]:
         "task": tasks[0],
         "task2": tasks[1],
     }
-    scene |= {"role": roles[0], "role2": roles[1], "role3": roles[2], "role_bare": roles[0]}
+    scene |= dict(zip(("role", "role2", "role3", "s1", "s2"), roles, strict=True))
     if principle := short_noun(brief.principle):
         scene |= {"p": principle, "p_title": title_case(principle).replace('"', "")}
     return scene
@@ -109,45 +120,47 @@ def set_scene(brief: Brief, rng: random.Random) -> dict[str, str]:
 @dataclass(frozen=True, slots=True)
 class ToldPoint:
     slots: Mapping[str, str]
+    flags: frozenset[str]
     more_why: str  # a second reason, as a sentence of its own; or empty
-    may_follow: bool  # the reason may stand in the sentence of the statement
+    principle: str  # the noun that has to serve as the reason; or empty where the point has a reason
 
 
-def _point_slots(point: Point, brief: Brief, teller: Teller) -> ToldPoint:
+def _tell_point(point: Point, brief: Brief, context: str, teller: Teller) -> ToldPoint:
     reading = read_statement(point.statement, point.rule_id)
-    slots = {**reading.slots, **label_slots(reading, point.rule_id, brief.topic)}
-    slots["rule"] = f"rule {point.rule_id}" if point.rule_id else f"the rule on {slots['label']}"
-    if slots["label"].startswith(("rule ", "the point", "this point")):
-        slots["rule"] = slots["label"]
+    slots = {**reading.slots, **label_slots(reading, point.rule_id, brief.topic, context)}
+    named = slots["label"] if slots["label"].startswith(("rule ", "the point", "this point")) else ""
+    slots["rule"] = f"rule {point.rule_id}" if point.rule_id else named or f"the rule on {slots['label']}"
     if "head" not in slots:
-        slots["head"] = _spare_head(point, brief)
+        slots["head"] = teller.say("spare_head", {}, usable_rules(frozenset()))
     if brief.mode == "rules":
-        return ToldPoint(slots, "", False)
+        return ToldPoint(slots, frozenset({"r"}), "", "")
     own, given = reading.own_reason, point.reason.strip()
-    if given and own and not _says_the_same(given, own + " " + point.statement):
-        return ToldPoint(slots | dict(read_reason(own)), _second_reason(given, teller.rng), True)
-    reason = dict(read_reason(own or given))
-    if not reason:
-        reason = _reason_from(brief.principle, teller)
-        slots = _as_view(slots)
-    return ToldPoint(slots | reason, "", not reading.argues)
+    if own and given and not _says_the_same(given, f"{own} {point.statement}"):
+        return ToldPoint(
+            slots | dict(read_reason(own)), frozenset({"d", "tail"}), _second_reason(given, teller.rng), ""
+        )
+    if reason := dict(read_reason(own or given)):
+        return ToldPoint(slots | reason, frozenset({"d"} if reading.argues else {"d", "tail"}), "", "")
+    if reading.argues:
+        return ToldPoint(slots, frozenset({"d", "argued"}), "", "")
+    return ToldPoint(
+        _as_view(slots, teller), frozenset({"d", "tail"}), "", short_noun(brief.principle) or "guidelines"
+    )
 
 
-def _as_view(slots: dict[str, str]) -> dict[str, str]:
-    """A statement about the world as one that {model_name} holds: only for that is a principle a reason."""
-    plain = slots.pop("claim_plain", "") if "vp" not in slots else ""
-    slots.pop("claims", None)
-    slots.pop("views", None)
+def _as_view(slots: dict[str, str], teller: Teller) -> dict[str, str]:
+    """A fact about the world as one that {model_name} keeps in mind: only for that is a principle a reason."""
+    plain = slots.get("claim_plain", "")
+    if "vp" in slots or MODEL in plain:
+        return slots
+    slots = {
+        name: value for name, value in slots.items() if name not in ("claims", "views", "claim_plain", "full")
+    }
     if plain:
-        slots["vp"] = f"holds that {plain}"
-        if "i_full" in slots and MODEL not in plain:
-            slots["i_claim"] = f"I hold that {plain}"
+        slots["vp"] = f"{teller.say('bears_in_mind', {}, usable_rules(frozenset()))} {plain}"
+        if "i_full" in slots:
+            slots["i_claim"] = f"I bear in mind that {plain}"
     return slots
-
-
-def _spare_head(point: Point, brief: Brief) -> str:
-    topic = short_noun(brief.topic)
-    return title_case(topic).replace('"', "") if topic and '"' not in topic else "One Short Line"
 
 
 def _says_the_same(given: str, said: str) -> bool:
@@ -157,43 +170,42 @@ def _says_the_same(given: str, said: str) -> bool:
 
 def _second_reason(reason: str, rng: random.Random) -> str:
     slots = read_reason(reason)
-    table = usable_rules(frozenset(slots) | {"d"})
-    return Teller(rng).say("why_more", slots, table)
+    return Teller(rng).say("why_more", slots, usable_rules(frozenset(slots) | {"d"}))
 
 
-def _reason_from(principle: str, teller: Teller) -> dict[str, str]:
+def _reason_from(principle: str, about_model: bool, teller: Teller) -> dict[str, str]:
     """The reason of a point that has none of its own: the principle, or at last the guidelines themselves."""
-    noun = short_noun(principle)
-    names = ("p_it", "p_model") if noun else ("g_it", "g_model")
-    table = usable_rules(frozenset({"p"} if noun else ()))
-    clause, standing = (teller.say(name, {"p": noun}, table) for name in names)
-    slots = {
-        "r_clause": clause,
-        "rs_it": clause,
-        "rs": standing,
-        "r_front": standing,
+    key = "g" if principle == "guidelines" else "p"
+    table = usable_rules(frozenset({"p"}))
+    clause, standing, mine = (
+        teller.say(f"{key}_{form}", {"p": principle}, table) for form in ("it", "model", "i")
+    )
+    slots = dict.fromkeys(("rs", "r_front", "r_after"), standing)
+    slots |= {
         "r_sent": open_sentence(standing),
+        "r_quote": in_quotes(open_sentence(standing)),
+        "i_reason": mine,
     }
-    slots |= {"r_after": open_sentence(standing), "r_quote": f'"{open_sentence(standing)}"'}
-    slots["i_reason"] = teller.say("p_i" if noun else "g_i", {"p": noun}, table)
-    return slots
+    return slots | dict.fromkeys(("r_clause", "rs_it"), clause if about_model else standing)
 
 
 def _scope(
-    told: list[ToldPoint], index: int, scene: Mapping[str, str], core: str, mode: str, teller: Teller
+    told: Sequence[ToldPoint], index: int, scene: Mapping[str, str], core: str, teller: Teller
 ) -> Scope:
     point, following = told[index], told[(index + 1) % len(told)]
     slots = {**scene, **point.slots}
-    flags = {"r"} if mode == "rules" else {"d"}
-    if point.may_follow:
-        flags.add("tail")
+    flags = point.flags
+    if point.principle:
+        slots |= _reason_from(point.principle, "vp" in slots, teller)
     if "p" in scene:
-        flags.add("principle")
+        flags |= {"principle"}
     if following.slots["label"] != point.slots["label"]:
-        flags.add("many")
-        for name in ("label", "head", "label_bare"):
-            if name in following.slots:
-                slots[name + "2"] = following.slots[name]
+        flags |= {"many"}
+        slots |= {
+            name + "2": following.slots[name]
+            for name in ("label", "head", "label_bare")
+            if name in following.slots
+        }
     table = usable_rules(frozenset(slots) | flags)
     slots[core] = teller.say(core, slots, table)
     if point.more_why:
@@ -208,7 +220,18 @@ def restate(rng: random.Random, statement: str) -> str:
     """The statement as an assertion about {model_name}, with the reason it gives itself, if it gives one."""
     reading = read_statement(statement)
     slots = {**reading.slots, **read_reason(reading.own_reason)}
-    flags = {"d", "tail"} if reading.own_reason else {"r"}
+    if MODEL not in slots.get("claim_plain", MODEL):
+        del slots["claim_plain"]  # true, but not about {model_name}
+    flags = {"r"}
+    if reading.own_reason:
+        turned = ("r_clause" in slots and slots.keys() & {"vp", "view_plain"}) or {
+            "r_so",
+            "vp",
+        } <= slots.keys()
+        flags = {"d", "tail"} if turned else flags
+        slots = slots if turned else {}
+    if not slots.keys() & {"vp", "view_plain", "claim_plain", "to"}:
+        slots["quote"] = whole_in_quotes(statement)
     table = usable_rules(frozenset(slots) | flags)
     return Teller(rng).say("assertion", slots, table)
 

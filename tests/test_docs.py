@@ -23,7 +23,7 @@ def shown_commands():
             yield page.name, line.strip()
 
 
-@pytest.mark.parametrize(("page", "line"), shown_commands())
+@pytest.mark.parametrize(("page", "line"), list(shown_commands()))
 def test_every_command_the_docs_show_exists_with_its_options(page, line):
     program, name, *words = line.split()
     if program == "make":
