@@ -47,12 +47,15 @@ _SMALL_WORDS = frozenset(
         "under",
         "it",
         "its",
+        "de",
+        "du",
+        "la",
     ]
 )
 _MANY = 4
 _FRAME_FILES = tuple(
     f"{name}.txt"
-    for name in ("lexicon", "titles", "claims", "prose", "prose2", "speech", "scaffold", "scaffold2", "ideas")
+    for name in ("lexicon", "titles", "claims", "prose", "prose2", "prose3", "speech", "scaffold", "scaffold2", "ideas")
 )
 
 

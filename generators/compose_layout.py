@@ -45,7 +45,7 @@ class Scope:
     table: Table
 
 
-PointScope = Callable[[int], Scope]
+PointScope = Callable[[int, bool], Scope]
 
 
 @cache
@@ -102,7 +102,7 @@ def find_genre(name: str, rng: random.Random) -> Genre:
 def lay_out(skeleton: Skeleton, scope_of: PointScope, n_points: int, teller: Teller, n_words: int) -> str:
     """Fill the blocks that must be there, then the optional ones, then grow towards `n_words`.
 
-    `scope_of(i)` gives a fresh scope for point i: what must be told about it is told anew in each.
+    `scope_of(i, True)` gives a scope in which point i is stated in full, `scope_of(i, False)` one to speak of it.
     """
     filled: list[list[str]] = [[] for _ in skeleton.blocks]
     fixed = [at for at, block in enumerate(skeleton.blocks) if block.kind != "grow"]
@@ -167,7 +167,7 @@ def _grow(
 
 def _tell_rule(rule: str, index: int, scope_of: PointScope, teller: Teller) -> str:
     for _ in range(_TRIES):
-        scope = scope_of(index)
+        scope = scope_of(index, False)
         if not scope.table.get(rule):
             return ""
         told = teller.say(rule, scope.slots, scope.table).strip()
@@ -181,7 +181,7 @@ def _tell_new(
 ) -> str:
     told = ""
     for _ in range(_TRIES):
-        scope = scope_of(index)
+        scope = scope_of(index, bool(extra))
         told = teller.render(frame, {**scope.slots, **extra}, scope.table).strip()
         if _is_new(told, teller):
             break

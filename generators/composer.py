@@ -69,8 +69,8 @@ def compose(brief: Brief, rng: random.Random) -> str:
     told = [_tell_point(point, brief, context, teller) for point in points]
     core = "core_i" if skeleton.spoken_by_model else "core"
 
-    def scope_of(index: int) -> Scope:
-        return _scope(told, index, scene, core, teller)
+    def scope_of(index: int, in_full: bool) -> Scope:
+        return _scope(told, index, scene, core if in_full else "", teller)
 
     return lay_out(skeleton, scope_of, len(points), teller, brief.n_words)
 
@@ -207,9 +207,8 @@ def _scope(
             if name in following.slots
         }
     table = usable_rules(frozenset(slots) | flags)
-    slots[core] = teller.say(core, slots, table)
-    if point.more_why:
-        slots[core] = f"{slots[core]} {point.more_why}"
+    if core:
+        slots[core] = f"{teller.say(core, slots, table)} {point.more_why}".rstrip()
     return Scope(slots, table)
 
 
