@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .manifest import Manifest
@@ -100,8 +102,15 @@ def _wrapped(label: str, parts: Sequence[str]) -> list[str]:
 def _next_commands(outcomes: Sequence[Outcome]) -> list[str]:
     first = outcomes[0].folder
     folders = " ".join(str(outcome.folder) for outcome in outcomes[:2])
+    me = _own_name()
     return [
-        f"specmill query {folders} coverage",
-        f"specmill query {first} sample 1 --format json",
-        f'specmill query {folders} "select spec, genre, avg(n_tokens) from documents group by all order by all"',
+        f"{me} query {folders} coverage",
+        f"{me} query {first} sample 1 --format json",
+        f'{me} query {folders} "select genre, avg(n_tokens) from documents group by all order by all"',
     ]
+
+
+def _own_name() -> str:
+    """Return how this command was called, so that what is printed can be pasted: `make` calls it by its path."""
+    called = Path(sys.argv[0])
+    return str(called) if called.name == "specmill" and not called.is_absolute() else "specmill"

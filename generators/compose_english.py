@@ -30,6 +30,7 @@ _LOOSE = frozenset(
     "better more most best less least well too enough a an the its their his her my our your only such".split()
 )
 _ANAPHORIC = frozenset("that this those these such it them which".split())
+_COMMON_ENDINGS = ("ed", "ful", "less", "ous", "able", "ible", "ive", "ness", "ment", "tion", "sion", "ity", "ship", "ism")
 _LY_NOUNS = frozenset(
     "family supply reply anomaly assembly monopoly jelly belly ally bully folly lily rally".split()
 )
@@ -172,6 +173,8 @@ def lower_start(text: str) -> str:
     if word == "I" or (len(word) > 1 and word[1:] != word[1:].lower()):
         return ""
     stem = word.lower()
+    if len(stem) > 6 and stem.endswith(_COMMON_ENDINGS):
+        return stem[0] + text[1:]
     known = any(part in common_words() for part in (stem, stem.split("-")[0], re.split(r"['’]", stem)[0]))
     return text[0].lower() + text[1:] if known else ""
 
@@ -241,7 +244,7 @@ def label_of_predicate(tokens: Sequence[str]) -> str:
     return " ".join([ing(verb), *phrase]) if rest[0] not in words("stops") else ""
 
 
-def _phrase(tokens: Sequence[str], limit: int = 6) -> list[str]:
+def _phrase(tokens: Sequence[str], limit: int = 5) -> list[str]:
     """Words up to the first clause boundary; too many are cut before the last preposition that helps."""
     taken: list[str] = []
     for token in tokens:

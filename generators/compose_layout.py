@@ -151,7 +151,7 @@ def _grow(
     count, turn, misses = _count(filled), int(teller.rng.random() * n_points), 0
     while places and misses < _TRIES and count < n_words:
         units, into = places[turn % len(places)]
-        rule = units[int(teller.rng.random() * len(units))]
+        rule = "unit" if misses else units[int(teller.rng.random() * len(units))]
         told = _tell_rule(rule, turn % n_points, scope_of, teller)
         turn += 1
         length = len(told.split())

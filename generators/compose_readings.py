@@ -101,7 +101,7 @@ def read_reason(reason: str) -> Mapping[str, str]:
     if not text:
         return {}
     masked, spans = _mask(text)
-    quoted = {"r_quote": in_quotes(shorten(text))}
+    quoted = {"r_quote": in_quotes(open_sentence(shorten(_LED.sub("", text))))}
     if not _is_plain(masked) or len(masked.split()) > MAX_QUOTE:
         return quoted | {"r_said": quoted["r_quote"]}
     slots = {name: _unmask(value, spans) for name, value in _read_led_reason(masked).items()}
@@ -116,11 +116,14 @@ def label_slots(reading: Reading, rule_id: str, topic: str, context: str = "") -
     found = reading.slots["label"]
     if found[:1].isupper() and re.search(rf"\b{re.escape(found[0].lower() + found[1:])}\b", context):
         found = found[0].lower() + found[1:]
-    label = found or (f"rule {rule_id}" if rule_id else "") or _topic_label(topic) or reading.last_label
+    under_rule = f"a request under rule {rule_id}" if rule_id else ""
+    label = found or _topic_label(topic) or under_rule or reading.last_label
     slots = {"label": f"the subject of {label}" if found and is_plural(found) else label}
     if len(label.split()) <= 6 and label != reading.last_label:
         bare = re.sub(r"^(?:the|a|an) ", "", label.strip("‘’"))
         slots |= {"label_bare": bare, "head": title_case(bare)}
+        if len(bare.split()) <= 2:
+            slots["head_short"] = slots["head"]
     return slots | {"label_cap": open_sentence(slots["label"])}
 
 

@@ -128,8 +128,7 @@ class ToldPoint:
 def _tell_point(point: Point, brief: Brief, context: str, teller: Teller) -> ToldPoint:
     reading = read_statement(point.statement, point.rule_id)
     slots = {**reading.slots, **label_slots(reading, point.rule_id, brief.topic, context)}
-    named = slots["label"] if slots["label"].startswith(("rule ", "the point", "this point")) else ""
-    slots["rule"] = f"rule {point.rule_id}" if point.rule_id else named or f"the rule on {slots['label']}"
+    slots["rule"] = f"rule {point.rule_id}" if point.rule_id else f"the rule on {slots['label']}"
     if "head" not in slots:
         slots["head"] = teller.say("spare_head", {}, usable_rules(frozenset()))
     if brief.mode == "rules":
