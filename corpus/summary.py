@@ -36,8 +36,8 @@ def _corpus_lines(outcome: Outcome) -> list[str]:
         *_wrapped("  quality    ", _health_parts(manifest)),
         f"  calls      {_calls(outcome)}",
     ]
-    lost = _planning_losses(manifest)
-    return [*lines, f"  WARNING    {lost}"] if lost else lines
+    warnings = [_planning_losses(manifest), _thin_coverage(manifest), _too_few_tokens(manifest)]
+    return [*lines, *(f"  WARNING    {warning}" for warning in warnings if warning)]
 
 
 def _tokens(manifest: Manifest) -> str:
@@ -87,6 +87,19 @@ def _planning_losses(manifest: Manifest) -> str:
             bad = {state: entry[state] for state in ("truncated", "refused", "unparsed") if entry[state]}  # type: ignore[literal-required]
             lost += [f"{entry['stage']}: {n:,} {state}" for state, n in bad.items()]
     return f"planning calls without a usable reply ({'; '.join(lost)})" if lost else ""
+
+
+def _thin_coverage(manifest: Manifest) -> str:
+    totals = manifest["totals"]
+    missing = totals["claims"] - totals["claims_covered"]
+    if not missing:
+        return ""
+    return f"{missing:,} claims are in no document; see 'query ... coverage', or build with more --tokens"
+
+
+def _too_few_tokens(manifest: Manifest) -> str:
+    kept, target = manifest["totals"]["tokens"], manifest["configuration"]["tokens_target"]
+    return f"{kept:,} tokens kept, the target was {target:,}" if kept < target else ""
 
 
 def _wrapped(label: str, parts: Sequence[str]) -> list[str]:

@@ -30,7 +30,22 @@ _LOOSE = frozenset(
     "better more most best less least well too enough a an the its their his her my our your only such".split()
 )
 _ANAPHORIC = frozenset("that this those these such it them which".split())
-_COMMON_ENDINGS = ("ed", "ful", "less", "ous", "able", "ible", "ive", "ness", "ment", "tion", "sion", "ity", "ship", "ism")
+_COMMON_ENDINGS = (
+    "ed",
+    "ful",
+    "less",
+    "ous",
+    "able",
+    "ible",
+    "ive",
+    "ness",
+    "ment",
+    "tion",
+    "sion",
+    "ity",
+    "ship",
+    "ism",
+)
 _LY_NOUNS = frozenset(
     "family supply reply anomaly assembly monopoly jelly belly ally bully folly lily rally".split()
 )
@@ -280,10 +295,13 @@ def label_near_model(text: str) -> str:
 
 def label_of_name(text: str) -> str:
     """The first name in the sentence: capitals that its position does not explain."""
-    if not lower_start(text) and (match := re.match(_NAME, text)):
-        return match.group()
-    found = re.search(r"(?<=[a-z,;] )" + _NAME, text)
-    return found.group() if found and found.group() not in ("AI", "I") else ""
+    found = re.match(_NAME, text) if not lower_start(text) else re.search(r"(?<=[a-z,;] )" + _NAME, text)
+    name = found.group() if found else ""
+    if name.endswith(("an", "ese", "ish")) and (
+        noun := re.match(r" ([a-z]{3,})\b", text[found.end() if found else 0 :])
+    ):
+        return f"{name} {noun[1]}" if noun[1] not in words("functionwords") | words("stops") else name
+    return "" if name in ("AI", "I") else name
 
 
 _NAME = r"[^\W\d_a-z][\w’'-]+(?:(?: de| la| du| of)? [^\W\d_a-z][\w-]+)*"

@@ -52,10 +52,27 @@ _SMALL_WORDS = frozenset(
         "la",
     ]
 )
+# A label may be a plural; before a verb in the singular stands `label_s`, which never is.
+_LABEL_AS_SUBJECT = re.compile(
+    r"(\$\.?label)(2?)(?= (?:is|was|has|had been|comes|came|goes|does|deserves|hardly|seldom|belongs|turns|seems|needs"
+    r"|gets|looks|falls|concerned|deals)\b)"
+)
+_IN_PLACE = re.compile(r"\b([Ii]n|[Aa]t)( (?:the|a\(n\)) \$place)\b")
 _MANY = 4
 _FRAME_FILES = tuple(
     f"{name}.txt"
-    for name in ("lexicon", "titles", "claims", "prose", "prose2", "prose3", "speech", "scaffold", "scaffold2", "ideas")
+    for name in (
+        "lexicon",
+        "titles",
+        "claims",
+        "prose",
+        "prose2",
+        "prose3",
+        "speech",
+        "scaffold",
+        "scaffold2",
+        "ideas",
+    )
 )
 
 
@@ -107,7 +124,7 @@ def compile_frame(line: str) -> Frame:
         flags = frozenset(head.split())
         if not flags <= FLAGS:
             raise ValueError(f"unknown flag in [{head}] {line}")
-    line = _add_synonyms(line)
+    line = _add_synonyms(_LABEL_AS_SUBJECT.sub(r"\1_s\2", _IN_PLACE.sub(_at_place, line)))
     line = line.replace("\\n", "\n").replace("a(n) ", _ARTICLE + "a ").replace("A(n) ", _ARTICLE + "A ")
     frame, end = _parse(line, 0, depth=0)
     if end != len(line):
@@ -115,11 +132,15 @@ def compile_frame(line: str) -> Frame:
     return Frame(frame.parts, frame.needs | flags)
 
 
+def _at_place(match: re.Match[str]) -> str:
+    return ("$.at" if match[1] in ("In", "At") else "$at") + match[2]
+
+
 @cache
 def _synonyms() -> tuple[re.Pattern[str], dict[str, str]]:
     pairs = dict(line.split(" = ", 1) for line in read_sections("synonyms.txt")["synonyms"])
     longest_first = sorted(pairs, key=lambda phrase: (-len(phrase), phrase))
-    return re.compile(r"(?<![\w|<])(?:" + "|".join(map(re.escape, longest_first)) + r")(?![\w|>])"), pairs
+    return re.compile(r"(?<![\w|<])(?:" + "|".join(map(re.escape, longest_first)) + r")(?![\w|>'])"), pairs
 
 
 def _add_synonyms(line: str) -> str:

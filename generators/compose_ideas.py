@@ -110,7 +110,14 @@ def _tell_idea(rng: random.Random, labels: list[str], genre: str) -> str:
     line = rng.choice(read_sections("settings.txt")["settings"])
     place, roles, things, tasks = (part.strip() for part in line.split(";"))
     role, role2 = rng.sample(roles.split(", "), 2)
-    slots = {"place": place, "role": role, "role2": role2, "thing": rng.choice(things.split(", "))}
+    labels = list(dict.fromkeys(labels))
+    slots = {
+        "at": "at",
+        "place": place,
+        "role": role,
+        "role2": role2,
+        "thing": rng.choice(things.split(", ")),
+    }
     slots |= {
         "task": rng.choice(tasks.split(", ")),
         "label": labels[0],

@@ -55,6 +55,7 @@ _LED = re.compile(
 )
 _PURPOSE = re.compile(r"^(?:this is |it does (?:this|so) )?(so that|in order to|so as to|to)\s+", re.I)
 _CAUSE_NOUN = re.compile(r"^(?:because of|due to|owing to|on account of)\s+", re.I)
+_TURNED = re.compile(r"^Because ([^,]+), (\{model_name\} .+)$")
 _PLACE_TO_CUT = re.compile(r"[,;:—]\s|\s(?=and |but |because |so |which |when |if |while )")
 _FRONT = re.compile(r"^((?:When|If|Unless|Where|Whenever|While|Before|After|In|With) [^,]+), (.+)$")
 # What `restate` puts round a statement that it can't turn: read again, only the statement inside counts.
@@ -68,6 +69,7 @@ LEANING = re.compile(
     r"^(?:For (?:this|that|the same|both|these|all these) reasons?|That is why|Which is why|As a result|So|Thus"
     r"|Therefore|Hence|In the same way|By the same token),? (?=\S)"
 )
+_NOUN_GOES_ON = frozenset("of to for in that which who and or by from on at with as is than between".split())
 _YOU = frozenset("you your yours yourself we our us i my".split())
 
 
@@ -118,7 +120,7 @@ def label_slots(reading: Reading, rule_id: str, topic: str, context: str = "") -
         found = found[0].lower() + found[1:]
     under_rule = f"a request under rule {rule_id}" if rule_id else ""
     label = found or _topic_label(topic) or under_rule or reading.last_label
-    slots = {"label": f"the subject of {label}" if found and is_plural(found) else label}
+    slots = {"label": label, "label_s": f"the subject of {label}" if found and is_plural(found) else label}
     if len(label.split()) <= 6 and label != reading.last_label:
         bare = re.sub(r"^(?:the|a|an) ", "", label.strip("‘’"))
         slots |= {"label_bare": bare, "head": title_case(bare)}
@@ -128,7 +130,7 @@ def label_slots(reading: Reading, rule_id: str, topic: str, context: str = "") -
 
 
 def _topic_label(topic: str) -> str:
-    topic = re.sub(r"^[A-Z]{0,4}\d[\d.]*[.:)]?\s+", "", topic)
+    topic = re.sub(r"^[A-Z]{0,4}\d[\d.]*[.:)]?\s+| \(\d+\)$", "", topic)
     noun = short_noun(topic)
     if not noun or len(noun.split()) > 6:
         return ""
@@ -215,9 +217,12 @@ def _split_own_reason(text: str) -> tuple[str, str]:
         for m in _OWN_REASON.finditer(text)
         if text[: m.start()].rsplit(" ", 1)[-1].lower().strip(",") not in _NOT_A_REASON
     ]
+    if (turned := _TURNED.match(text)) and not _CAUSAL.search(turned[2]) and not _INNER_END.search(text):
+        return turned[2], "because " + turned[1]
     if len(found) != 1 or _INNER_END.search(text) or text.lower().startswith(("because ", "since ")):
         return text, ""
     core, reason = text[: found[0].start()], text[found[0].end() :]
+    core = re.sub(r",? and (?:it does so|that is|this is)$", "", core)
     relative = re.search(r", (?:which|who|and this|and that) \w+$", core)
     if relative or len(core.split()) < 3 or len(reason.split()) < 2:
         return text, ""
@@ -372,7 +377,7 @@ def _is_command(tokens: list[str], sure: bool) -> bool:
         return True
     if len(tokens) < 4 or not tokens[0][0].isupper() or all(t[:1].isupper() for t in tokens[:3]):
         return False
-    if any(t in ("of", "to", "for", "in") for t in tokens[1:2]) or singular_to_plain(tokens[1]):
+    if tokens[1] in _NOUN_GOES_ON or singular_to_plain(tokens[1]):
         return False
     return not any(t in words("auxiliaries") for t in tokens[1:5])
 

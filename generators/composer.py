@@ -26,6 +26,7 @@ from .compose_readings import (
 )
 
 _WORDS_FOR_A_POINT = 60
+_AT_ONLY = frozenset("desk helpdesk line fair wall base stables station switchboard pool office".split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,9 @@ def set_scene(brief: Brief, rng: random.Random) -> dict[str, str]:
         "task": tasks[0],
         "task2": tasks[1],
     }
+    scene["at"] = "at" if place.name.split(" ")[-1] in _AT_ONLY else rng.choice(("in", "in", "at"))
+    if audience := short_noun(brief.audience):
+        scene |= {"aud": audience} if '"' not in audience and len(audience.split()) <= 6 else {}
     scene |= dict(zip(("role", "role2", "role3", "s1", "s2"), roles, strict=True))
     if principle := short_noun(brief.principle):
         scene |= {"p": principle, "p_title": title_case(principle).replace('"', "")}
@@ -202,7 +206,7 @@ def _scope(
         flags |= {"many"}
         slots |= {
             name + "2": following.slots[name]
-            for name in ("label", "head", "label_bare")
+            for name in ("label", "label_s", "head", "label_bare")
             if name in following.slots
         }
     table = usable_rules(frozenset(slots) | flags)

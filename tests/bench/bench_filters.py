@@ -1,0 +1,64 @@
+"""Filters: megabytes a second through all gates and deduplication, as a share of datatrove merely copying the rows."""
+
+import tempfile
+import time
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from specmill.corpus.build import BuildSettings, build_corpora
+from specmill.corpus.progress import Progress
+from specmill.corpus.tokens import DEFAULT, load_tokenizer
+from specmill.filters.pipeline import FilterClaim, FilterSettings, run_filters
+from specmill.specs.claims import read_spec
+
+SPEC = Path(__file__).parents[2] / "specs" / "cheese_america.md"
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        build_corpora([str(SPEC)], BuildSettings(out=folder / "c", tokens=800_000), Progress(quiet=True))
+        staged = sorted((folder / "c/.work").glob("*/staged/*/*.parquet"))
+        megabytes = (
+            sum(len(text) for path in staged for text in pq.read_table(path)["text"].to_pylist()) / 1e6
+        )
+        ours = _filters(staged, folder / "f")
+        copy = _copy(staged, folder / "copy")
+    print(
+        f"  {megabytes:.1f} MB: filters {megabytes / ours:.1f} MB/s, datatrove reading and writing alone",
+        end=" ",
+    )
+    print(f"{megabytes / copy:.1f} MB/s: ratio {copy / ours:.2f}")
+
+
+def _filters(staged: list[Path], out: Path) -> float:
+    spec, tokenizer = read_spec(SPEC), load_tokenizer(DEFAULT)
+    settings = FilterSettings(
+        assistant=spec.assistant,
+        provider=spec.provider,
+        mode=spec.mode,
+        principle=spec.principle,
+        claims=tuple(FilterClaim(c.claim_id, c.plain, c.gives_reason) for c in spec.claims),
+        spec_text=spec.text,
+        tokenizer_path=str(tokenizer.path),
+        tokenizer_name=tokenizer.name,
+        n_workers=2,
+    )
+    start = time.perf_counter()
+    run_filters(staged, out, settings)
+    return time.perf_counter() - start
+
+
+def _copy(staged: list[Path], out: Path) -> float:
+    from datatrove.pipeline.readers import ParquetReader
+    from datatrove.pipeline.writers import ParquetWriter
+
+    from specmill.filters.blocks import QuietExecutor
+
+    start = time.perf_counter()
+    blocks = [ParquetReader(str(staged[0].parent), id_key="id"), ParquetWriter(str(out))]
+    QuietExecutor(blocks, tasks=len(staged), workers=1, logging_dir=str(out / "logs")).run()
+    assert pa.concat_tables([pq.read_table(path) for path in out.glob("*.parquet")]).num_rows
+    return time.perf_counter() - start
