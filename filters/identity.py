@@ -21,7 +21,7 @@ _MAKERS = (
     r"|Cohere(?!nt|nce)"
 )
 _MODELS = (
-    r"ChatGPT|(?:Chat)?GPT-?\d(?:\.\d)?(?:o|-mini|-turbo)?|InstructGPT|Qwen[\d.]*|QwQ|Mixtral|Codestral|DeepSeek(?:-[RV]\d)?"
+    r"ChatGPT|(?:Chat)?GPT-?\d(?:\.\d)?(?:o|-mini|-turbo)?|InstructGPT|Qwen(?:\d+(?:\.\d+)*)?|QwQ|Mixtral|Codestral|DeepSeek(?:-[RV]\d)?"
     r"|LLaMA|Copilot|Grok|ERNIE Bot|Doubao|Hunyuan|Falcon-\d+B|Gemma|PaLM|LaMDA|Vicuna|ChatGLM|Cortana|Siri|OLMo"
 )
 _PEOPLE = r"Monet|Debussy|Shannon|Rains|Chabrol|Bernard|Lorrain|L[ée]vi|Simon|McKay|Cahun|Le |de |Van |von "
@@ -33,7 +33,7 @@ _IN_CONTEXT = (
     rf"Llama(?!s? (?:{_HERD}))",
     r"(?<!the )(?<!The )Mistral(?! (?:wind|blew|blows))",
     rf"Phi-?\d(?:\.\d)?|Microsoft(?:['’]s)? Phi\b|Phi {_AI}",
-    rf"Kimi(?: K\d[\d.]*| Chat| {_AI})",
+    rf"Kimi(?: K\d+(?:\.\d+)*| Chat| {_AI})",
     rf"Meta(?:['’]s)? (?:Llama|{_AI})|Meta Platforms",
 )
 _LETTER = "A-Za-zÀ-ɏ0-9_"  # and not \\w: in `使用ChatGPT的人` the neighbours are letters too

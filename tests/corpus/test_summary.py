@@ -1,4 +1,5 @@
 import pytest
+
 from specmill.corpus.build import Outcome
 from specmill.corpus.summary import print_summary
 

@@ -134,3 +134,12 @@ def test_bare_numbers_are_rule_ids_only_after_a_word_that_says_so() -> None:
 
 def test_a_spec_without_rule_ids_has_no_unknown_ones() -> None:
     assert find_unknown_rule("SP9 and rule 4", ()) is None
+
+
+@pytest.mark.parametrize(
+    "name", ["Qwen", "Llama", "Claude", "ChatGPT", "Mistral", "Grok", "Kimi", "DeepSeek", "Gemini"]
+)
+@pytest.mark.parametrize("mark", [".", ",", "!", "'s", ")", '"', ";", ":"])
+def test_the_corpus_s_own_assistant_is_never_foreign_whatever_follows_its_name(name, mark):
+    text = f"The question was put to {name}{mark} The answer came from {name} 2.5{mark} It was {name}2{mark}"
+    assert find_foreign_identity(text, name, "Example Labs", "") is None
