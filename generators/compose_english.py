@@ -30,6 +30,10 @@ _LOOSE = frozenset(
     "better more most best less least well too enough a an the its their his her my our your only such".split()
 )
 _ANAPHORIC = frozenset("that this those these such it them which".split())
+_NO_NAMES = frozenset(
+    "AI I Monday Tuesday Wednesday Thursday Friday Saturday Sunday January February March April June July August "
+    "September October November December".split()
+)
 _COMMON_ENDINGS = (
     "ed",
     "ful",
@@ -104,7 +108,9 @@ def verb_at(tokens: Sequence[str]) -> int | None:
     for at, token in enumerate(tokens[1:], start=1):
         if token in words("auxiliaries") or (token not in _NOUN_LIKE and singular_to_plain(token)):
             return at
-        if token in words("verbs") and _ends_plural(tokens[at - 1].lower()):
+        before = tokens[at - 1].lower()
+        several = "and" in tokens[:at] and before not in words("functionwords")
+        if token in words("verbs") and (several or _ends_plural(before)):
             return at
     return None
 
@@ -295,13 +301,15 @@ def label_near_model(text: str) -> str:
 
 def label_of_name(text: str) -> str:
     """The first name in the sentence: capitals that its position does not explain."""
+    if not lower_start(text) and (subject := label_of_subject(text)):
+        return subject
     found = re.match(_NAME, text) if not lower_start(text) else re.search(r"(?<=[a-z,;] )" + _NAME, text)
     name = found.group() if found else ""
     if name.endswith(("an", "ese", "ish")) and (
         noun := re.match(r" ([a-z]{3,})\b", text[found.end() if found else 0 :])
     ):
         return f"{name} {noun[1]}" if noun[1] not in words("functionwords") | words("stops") else name
-    return "" if name in ("AI", "I") else name
+    return "" if name in _NO_NAMES else name
 
 
 _NAME = r"[^\W\d_a-z][\w’'-]+(?:(?: de| la| du| of)? [^\W\d_a-z][\w-]+)*"

@@ -54,8 +54,8 @@ _SMALL_WORDS = frozenset(
 )
 # A label may be a plural; before a verb in the singular stands `label_s`, which never is.
 _LABEL_AS_SUBJECT = re.compile(
-    r"(\$\.?label)(2?)(?= (?:is|was|has|had been|comes|came|goes|does|deserves|hardly|seldom|belongs|turns|seems|needs"
-    r"|gets|looks|falls|concerned|deals)\b)"
+    r"(\$\.?label)(2?)(?= (?:is|was|has|had been|comes|came|goes|does|deserves|hardly|seldom|belongs|turns"
+    r"|seems|needs|gets|looks|falls|concerned|deals)\b)"
 )
 _IN_PLACE = re.compile(r"\b([Ii]n|[Aa]t)( (?:the|a\(n\)) \$place)\b")
 _MANY = 4

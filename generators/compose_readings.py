@@ -25,7 +25,6 @@ from .compose_english import (
     lower_start,
     singular_to_plain,
     swap_verb,
-    verb_at,
 )
 from .compose_grammar import open_sentence, title_case, words
 
@@ -40,21 +39,15 @@ _NAMES = re.compile(r"\{(?:model|provider)_name\}")
 _UNCLEAN = re.compile(r"[{}<>|\[\]`\\*_#\"“”=~^]|://")
 _ASSISTANT = re.compile(r"^(?:The|This) (?:assistant|model|AI)\b(?!'s|’s)")
 _APPOSITION = re.compile(r"^\{model_name\}, [^,]{3,60}, (?=\w+s )")
-_INNER_END = re.compile(r"[.!?;:…]\s|\s[–—-]\s|—|[?!]$")
+INNER_END = re.compile(r"[.!?;:…]\s|\s[–—-]\s|—|[?!]$")
 _OWN_REASON = re.compile(r"(?:,\s+since|(,?\s+because)(?!\s+of\b)|,?\s+so\s+that)\s+")
-_CAUSAL = re.compile(
+CAUSAL = re.compile(
     r"\b(?:because|since|so that|which is why|for (?:this|that) reason|therefore|hence)\b|, so ", re.I
 )
 _NOT_A_REASON = frozenset(
     "just merely simply only not partly even mainly chiefly mostly largely precisely exactly solely purely "
     "especially or and".split()
 )
-_LED = re.compile(
-    r"^(?:(?:the )?reason (?:is|being)(?: that)?[:,]?|(?:this|that|it) is because|because|since|as)\s+(?!of\b)",
-    re.I,
-)
-_PURPOSE = re.compile(r"^(?:this is |it does (?:this|so) )?(so that|in order to|so as to|to)\s+", re.I)
-_CAUSE_NOUN = re.compile(r"^(?:because of|due to|owing to|on account of)\s+", re.I)
 _TURNED = re.compile(r"^Because ([^,]+), (\{model_name\} .+)$")
 _PLACE_TO_CUT = re.compile(r"[,;:—]\s|\s(?=and |but |because |so |which |when |if |while )")
 _FRONT = re.compile(r"^((?:When|If|Unless|Where|Whenever|While|Before|After|In|With) [^,]+), (.+)$")
@@ -70,6 +63,7 @@ LEANING = re.compile(
     r"|Therefore|Hence|In the same way|By the same token),? (?=\S)"
 )
 _NOUN_GOES_ON = frozenset("of to for in that which who and or by from on at with as is than between".split())
+_TO_YOU = re.compile(r"^You (?:must|should|shall|may|can|cannot|will)\b")
 _YOU = frozenset("you your yours yourself we our us i my".split())
 
 
@@ -85,29 +79,16 @@ class Reading:
 
 @lru_cache(maxsize=8192)
 def read_statement(statement: str, rule_id: str = "") -> Reading:
-    text = _stand_alone(_tidy(statement, rule_id)) or "keep to the guidelines"
-    masked, spans = _mask(text)
+    text = _stand_alone(tidy(statement, rule_id)) or "keep to the guidelines"
+    masked, spans = mask(text)
     slots, core, own = {"quote": in_quotes(shorten(text))}, masked, ""
-    if _is_plain(masked) and len(masked.split()) <= MAX_QUOTE:
+    if is_plain(masked) and len(masked.split()) <= MAX_QUOTE:
         core, own = _split_own_reason(masked)
-        slots |= {"quote": in_quotes(shorten(_unmask(core, spans))), **_classify(core)}
-    slots = {name: _unmask(value, spans) for name, value in slots.items()}
+        slots |= {"quote": in_quotes(shorten(unmask(core, spans))), **_classify(core)}
+    slots = {name: unmask(value, spans) for name, value in slots.items()}
     slots.setdefault("label", _entry_label(masked))
     last = _opening_label(masked)
-    return Reading(slots, _unmask(own, spans), bool(_CAUSAL.search(core)), last)
-
-
-@lru_cache(maxsize=8192)
-def read_reason(reason: str) -> Mapping[str, str]:
-    text = _tidy(reason, "")
-    if not text:
-        return {}
-    masked, spans = _mask(text)
-    quoted = {"r_quote": in_quotes(open_sentence(shorten(_LED.sub("", text))))}
-    if not _is_plain(masked) or len(masked.split()) > MAX_QUOTE:
-        return quoted | {"r_said": quoted["r_quote"]}
-    slots = {name: _unmask(value, spans) for name, value in _read_led_reason(masked).items()}
-    return quoted | (slots or {"r_said": quoted["r_quote"]})
+    return Reading(slots, unmask(own, spans), bool(CAUSAL.search(core)), last)
 
 
 def label_slots(reading: Reading, rule_id: str, topic: str, context: str = "") -> dict[str, str]:
@@ -116,11 +97,11 @@ def label_slots(reading: Reading, rule_id: str, topic: str, context: str = "") -
     A word that `context` writes small is no name: its capital in the label came from a sentence start.
     """
     found = reading.slots["label"]
-    if found[:1].isupper() and re.search(rf"\b{re.escape(found[0].lower() + found[1:])}\b", context):
-        found = found[0].lower() + found[1:]
     under_rule = f"a request under rule {rule_id}" if rule_id else ""
     label = found or _topic_label(topic) or under_rule or reading.last_label
-    slots = {"label": label, "label_s": f"the subject of {label}" if found and is_plural(found) else label}
+    if label[:1].isupper() and re.search(rf"\b{re.escape(label[0].lower() + label[1:])}\b", context):
+        label = label[0].lower() + label[1:]
+    slots = {"label": label, "label_s": f"the subject of {label}" if found and is_plural(label) else label}
     if len(label.split()) <= 6 and label != reading.last_label:
         bare = re.sub(r"^(?:the|a|an) ", "", label.strip("‘’"))
         slots |= {"label_bare": bare, "head": title_case(bare)}
@@ -142,7 +123,7 @@ def _topic_label(topic: str) -> str:
 # --- text in and out
 
 
-def _tidy(text: str, rule_id: str) -> str:
+def tidy(text: str, rule_id: str) -> str:
     text = _SPACE.sub(" ", text).strip()
     while (shorter := _MARKER.sub("", text)) != text:
         text = shorter
@@ -181,10 +162,10 @@ def in_quotes(text: str) -> str:
 
 def whole_in_quotes(statement: str) -> str:
     """The statement with the reason it gives, as a quotation of at most 60 words."""
-    return in_quotes(shorten(_stand_alone(_tidy(statement, ""))))
+    return in_quotes(shorten(_stand_alone(tidy(statement, ""))))
 
 
-def _mask(text: str) -> tuple[str, list[str]]:
+def mask(text: str) -> tuple[str, list[str]]:
     """Quotations become one opaque word each, so that what they hold is never read as grammar."""
     spans: list[str] = []
 
@@ -195,11 +176,11 @@ def _mask(text: str) -> tuple[str, list[str]]:
     return _QUOTED.sub(keep, text.replace(QUOTE_MARK, "")), spans
 
 
-def _unmask(text: str, spans: Sequence[str]) -> str:
+def unmask(text: str, spans: Sequence[str]) -> str:
     return re.sub(rf"{QUOTE_MARK}(\d+){QUOTE_MARK}", lambda m: spans[int(m[1])], text)
 
 
-def _is_plain(text: str) -> bool:
+def is_plain(text: str) -> bool:
     bare = _NAMES.sub("x", text)
     letters = [c for c in bare if c.isalpha()]
     if not letters or _UNCLEAN.search(bare):
@@ -217,9 +198,9 @@ def _split_own_reason(text: str) -> tuple[str, str]:
         for m in _OWN_REASON.finditer(text)
         if text[: m.start()].rsplit(" ", 1)[-1].lower().strip(",") not in _NOT_A_REASON
     ]
-    if (turned := _TURNED.match(text)) and not _CAUSAL.search(turned[2]) and not _INNER_END.search(text):
+    if (turned := _TURNED.match(text)) and not CAUSAL.search(turned[2]) and not INNER_END.search(text):
         return turned[2], "because " + turned[1]
-    if len(found) != 1 or _INNER_END.search(text) or text.lower().startswith(("because ", "since ")):
+    if len(found) != 1 or INNER_END.search(text) or text.lower().startswith(("because ", "since ")):
         return text, ""
     core, reason = text[: found[0].start()], text[found[0].end() :]
     core = re.sub(r",? and (?:it does so|that is|this is)$", "", core)
@@ -236,6 +217,8 @@ def _entry_label(masked: str) -> str:
     head = masked.split(": ")[0]
     if ": " in masked and 2 <= len(head) <= 40 and len(head.split()) <= 5:
         return f"‘{head}’"
+    if not masked.isascii() and len(masked) > 14:
+        return ""
     return f"‘{masked}’" if len(masked) <= 40 and len(masked.split()) <= 5 and MODEL not in masked else ""
 
 
@@ -255,8 +238,10 @@ def _classify(core: str) -> dict[str, str]:
     """The forms of a plain English statement; empty when it is no sentence that we can read."""
     if len(core.split()) > MAX_PARAPHRASE:
         return {}
+    if _TO_YOU.match(core) and not has_any(core[4:], _YOU):
+        core = MODEL + core[3:]
     core = re.sub(r"^(\w+), (?=\S)", lambda m: "" if m[1] in words("discourse") else m[0], core)
-    if _INNER_END.search(core):
+    if INNER_END.search(core):
         return _sentence_forms(core) if is_declarative(core) and not core.endswith(("?", "!")) else {}
     front, rest = _split_front(core)
     forms = _subject_forms(rest, front) or _command_forms(rest, front)
@@ -389,7 +374,7 @@ def _sentence_forms(text: str) -> dict[str, str]:
     dangling = text.split(" ", 1)[0].lower() in words("pronounlead") and not re.match(r"^(There|Here) ", text)
     if not dangling:
         slots["full"] = text
-        if low and not _INNER_END.search(text):
+        if low and not INNER_END.search(text):
             slots["claim_plain"] = low
     if mine := first_person(low or text):
         slots["i_full"] = mine[0].upper() + mine[1:]
@@ -410,62 +395,18 @@ def _mark_short(slots: dict[str, str]) -> dict[str, str]:
     return slots
 
 
-# --- reasons
-
-
-def _read_led_reason(text: str) -> dict[str, str]:
-    if match := _CAUSE_NOUN.match(text):
-        return {"r_noun": text[match.end() :]}
-    if match := _PURPOSE.match(text):
-        body = text[match.end() :]
-        return {"r_so": body} if match[1].lower() == "so that" else {"r_to": body}
-    led = _LED.match(text)
-    body = text[led.end() :] if led else text
-    body = re.sub(rf"^(?:{re.escape(MODEL)}|the assistant) (?=(\w+) )", _it_for_model, body)
-    if led is None and not is_declarative(body):
-        noun = lower_start(body)
-        return {"r_noun": noun} if noun and len(noun.split()) <= 12 and not _INNER_END.search(noun) else {}
-    return _reason_clause(body) if led or verb_at(body.split(" ")) is not None else {}
-
-
-def _it_for_model(match: re.Match[str]) -> str:
-    return "it " if match[1] in words("agentive") else match[0]
-
-
-def _reason_clause(body: str) -> dict[str, str]:
-    lead, _, rest = body.partition(" ")
-    about_model = lead.lower() == "it" and rest.split(" ")[0] in words("agentive")
-    dangling = not about_model and (lead.lower() in words("pronounlead") or has_any(body, words("anaphora")))
-    standing = MODEL + body[2:] if about_model else open_sentence(body)
-    low = "" if _INNER_END.search(body) else lower_start(body)
-    plain = MODEL + low[2:] if about_model and low else low
-    slots = {"r_after": plain or standing}
-    if not dangling:
-        slots["r_sent"] = standing
-    if not low or _CAUSAL.search(low):
-        return slots
-    slots["r_clause"] = low
-    if not dangling:
-        slots["r_front"] = plain
-    if len(low.split()) <= SHORT:
-        slots |= {"rs": plain, "rs_it": low}
-    if mine := first_person(plain):
-        slots["i_reason"] = mine
-    return slots
-
-
 # --- nouns
 
 
 @lru_cache(maxsize=1024)
 def short_noun(text: str) -> str:
     """A principle or topic as it may stand in a sentence: small-lettered if that is safe, quoted if it is long."""
-    tidy = _tidy(text, "")
-    if not tidy:
+    noun = tidy(text, "")
+    if not noun:
         return ""
-    if not _UNCLEAN.search(_NAMES.sub("x", tidy)) and len(tidy.split()) <= 8 and tidy.isascii():
-        return lower_start(tidy) or tidy
-    return in_quotes(shorten(tidy))
+    if not _UNCLEAN.search(_NAMES.sub("x", noun)) and len(noun.split()) <= 8 and noun.isascii():
+        return lower_start(noun) or noun
+    return in_quotes(shorten(noun))
 
 
 def content_words(text: str) -> list[str]:

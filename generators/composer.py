@@ -19,13 +19,14 @@ from .compose_readings import (
     content_words,
     in_quotes,
     label_slots,
-    read_reason,
     read_statement,
     short_noun,
     whole_in_quotes,
 )
+from .compose_reasons import read_reason
 
 _WORDS_FOR_A_POINT = 60
+_LONG_REASON = 20  # words; a longer one is given in full once, and then only referred to
 _AT_ONLY = frozenset("desk helpdesk line fair wall base stables station switchboard pool office".split())
 
 
@@ -210,9 +211,11 @@ def _scope(
             if name in following.slots
         }
     table = usable_rules(frozenset(slots) | flags)
-    if core:
-        slots[core] = f"{teller.say(core, slots, table)} {point.more_why}".rstrip()
-    return Scope(slots, table)
+    told_in_full = {core: f"{teller.say(core, slots, table)} {point.more_why}".rstrip()} if core else {}
+    if len(slots.get("r_after", "").split()) > _LONG_REASON:
+        slots = {name: value for name, value in slots.items() if name not in ("r_after", "r_sent")}
+        table = usable_rules(frozenset(slots) | flags)
+    return Scope(slots | told_in_full, table)
 
 
 # --- assertions
@@ -232,7 +235,9 @@ def restate(rng: random.Random, statement: str) -> str:
         } <= slots.keys()
         flags = {"d", "tail"} if turned else flags
         slots = slots if turned else {}
-    if not slots.keys() & {"vp", "view_plain", "claim_plain", "to"}:
+    if slots.keys() & {"vp", "view_plain", "claim_plain", "to"}:
+        del slots["quote"]
+    else:
         slots["quote"] = whole_in_quotes(statement)
     table = usable_rules(frozenset(slots) | flags)
     return Teller(rng).say("assertion", slots, table)
@@ -250,8 +255,9 @@ def propose_ideas(
     rng: random.Random, n: int, genre: str, topic: str, points: Sequence[Point], taken: Sequence[str]
 ) -> list[IdeaProposal]:
     """n distinct ideas, none of them in `taken`, each for one to four of the points, which are used evenly."""
+    context = " ".join([topic, *(point.statement for point in points)])
     labels = [
-        label_slots(read_statement(point.statement, point.rule_id), point.rule_id, topic)["label"]
+        label_slots(read_statement(point.statement, point.rule_id), point.rule_id, topic, context)["label"]
         for point in points
     ]
     return idea_proposals(rng, n, genre, topic, len(points), labels, taken)

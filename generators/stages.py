@@ -12,7 +12,7 @@ Rows carry `spec`, `principle`, `path` (lineage, sortable as text), `quota` (doc
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import PrivateAttr
 
@@ -23,6 +23,7 @@ from .llms import SpecLLM
 from .messages import Messages, free_tag, render_messages
 
 Row = dict[str, Any]
+Names = tuple[str, ...]
 
 LINEAGE = ["spec", "principle", "path", "quota", "state", "failed_stage", "failure"]
 
@@ -36,6 +37,9 @@ class Stage(Task):
 
     Works with any Distilabel LLM; with a `SpecLLM` calls are keyed, kept and retried with another seed.
     """
+
+    needs: ClassVar[Names] = ()  # columns beside the lineage that a row must have
+    adds: ClassVar[Names] = ()  # and those its children gain
 
     mode: str = "default"
     max_new_tokens: int = 8192
@@ -54,11 +58,11 @@ class Stage(Task):
 
     @property
     def inputs(self) -> list[str]:
-        return ["spec", "path", "state"]
+        return ["spec", "path", "state", *self.needs]
 
     @property
     def outputs(self) -> list[str]:
-        return list(LINEAGE)
+        return [*LINEAGE, *self.adds]
 
     def format_input(self, input: Row) -> Messages:
         """Return the messages of a row's first call."""
@@ -163,13 +167,8 @@ def child(row: Row, number: int, drop: tuple[str, ...] = (), **fields: Any) -> R
 class Domains(Stage):
     """spec -> domains. Row: `sections` [{id, headings, claims}]; children get their share of them."""
 
-    @property
-    def inputs(self) -> list[str]:
-        return ["spec", "principle", "path", "state", "sections", "quota"]
-
-    @property
-    def outputs(self) -> list[str]:
-        return [*LINEAGE, "domain", "claims"]
+    needs: ClassVar[Names] = ("principle", "sections", "quota")
+    adds: ClassVar[Names] = ("domain", "claims")
 
     def variables(self, row: Row) -> Row:
         return {
@@ -190,13 +189,8 @@ class Domains(Stage):
 class Subdomains(Stage):
     """domain -> subdomains. Row: `domain`, `claims`; children hold the claims of one subdomain."""
 
-    @property
-    def inputs(self) -> list[str]:
-        return ["spec", "path", "state", "domain", "claims", "quota"]
-
-    @property
-    def outputs(self) -> list[str]:
-        return [*LINEAGE, "domain", "subdomain", "summary", "claims"]
+    needs: ClassVar[Names] = ("domain", "claims", "quota")
+    adds: ClassVar[Names] = ("domain", "subdomain", "summary", "claims")
 
     def variables(self, row: Row) -> Row:
         return {
@@ -219,13 +213,8 @@ class Subdomains(Stage):
 class Assertions(Stage):
     """subdomain -> the same row with `assertions` [{assertion, reason | rule_id, claims}]."""
 
-    @property
-    def inputs(self) -> list[str]:
-        return ["spec", "principle", "path", "state", "subdomain", "claims"]
-
-    @property
-    def outputs(self) -> list[str]:
-        return [*LINEAGE, "assertions", "passage"]
+    needs: ClassVar[Names] = ("principle", "subdomain", "claims")
+    adds: ClassVar[Names] = ("assertions", "passage")
 
     def variables(self, row: Row) -> Row:
         only_here = ("rule_id",) if self.mode == "rules" else ("paragraph", "gives_reason")
@@ -252,13 +241,8 @@ class Genres(Stage):
 
     n_genres: int = 10
 
-    @property
-    def inputs(self) -> list[str]:
-        return ["spec", "path", "state", "subdomain", "summary", "assertions", "quota"]
-
-    @property
-    def outputs(self) -> list[str]:
-        return [*LINEAGE, "genre", "audience", "description"]
+    needs: ClassVar[Names] = ("subdomain", "summary", "assertions", "quota")
+    adds: ClassVar[Names] = ("genre", "audience", "description")
 
     def variables(self, row: Row) -> Row:
         return {
@@ -285,23 +269,8 @@ class Ideas(Stage):
 
     n_ideas: int = 5
 
-    @property
-    def inputs(self) -> list[str]:
-        return [
-            "spec",
-            "path",
-            "state",
-            "subdomain",
-            "summary",
-            "assertions",
-            "genre",
-            "description",
-            "quota",
-        ]
-
-    @property
-    def outputs(self) -> list[str]:
-        return [*LINEAGE, "idea", "audience", "assertion_numbers"]
+    needs: ClassVar[Names] = ("subdomain", "summary", "assertions", "genre", "description", "quota")
+    adds: ClassVar[Names] = ("idea", "audience", "assertion_numbers")
 
     def variables(self, row: Row) -> Row:
         return {
@@ -371,24 +340,8 @@ class Documents(Stage):
     max_new_tokens: int = 4096
     keep_text: bool = True  # our own engine reads texts from the ledger at the end instead
 
-    @property
-    def inputs(self) -> list[str]:
-        return [
-            "spec",
-            "path",
-            "state",
-            "genre",
-            "audience",
-            "idea",
-            "chosen",
-            "passage",
-            "subdomain",
-            "n_words",
-        ]
-
-    @property
-    def outputs(self) -> list[str]:
-        return [*LINEAGE, "document", "work_key", "prompt_sha256", "answer_tag"]
+    needs: ClassVar[Names] = ("genre", "audience", "idea", "chosen", "passage", "subdomain", "n_words")
+    adds: ClassVar[Names] = ("document", "work_key", "prompt_sha256", "answer_tag")
 
     def variables(self, row: Row) -> Row:
         assertions = planning.numbered(row["chosen"], with_reasons=True)

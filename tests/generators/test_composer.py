@@ -313,3 +313,9 @@ def test_the_article_fits_the_word_that_follows(role, article):
 def test_choices_nest_and_slots_are_not_read_as_frames():
     frame = compile_frame("<a <b|b>|a b> $x")
     assert Teller(random.Random(0)).render(frame, {"x": "$y <1|2>"}, {}) == "a b $y <1|2>"
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text(max_size=200), st.integers(0, 10**6))
+def test_any_text_can_be_restated(statement, seed):
+    assert "{model_name}" in restate(random.Random(seed), statement)

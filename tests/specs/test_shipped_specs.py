@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from specmill.corpus.tokens import DEFAULT, load_tokenizer
 from specmill.specs.claims import read_spec
 from specmill.specs.lengths import length_gap
