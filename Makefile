@@ -52,7 +52,7 @@ $(BIN)/.ready: pyproject.toml constraints.txt
 	  || { echo "this Python has no venv module: sudo apt-get install python3-venv, then call make again" >&2; exit 2; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade pip setuptools wheel -c constraints.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation -c constraints.txt -e '.[dev]'
+	PYTHONWARNINGS=ignore $(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation -c constraints.txt -e '.[dev]'
 	@touch $@
 
 # Type checkers and editors don't follow the editable install's finder: links show them the package as it is.
