@@ -29,7 +29,11 @@ DOCUMENT_SCHEMA = pa.schema(
         _column("assistant", pa.string(), "name of the assistant in the text"),
         _column("provider", pa.string(), "name of the assistant's developer in the text"),
         _column("writer_model", pa.string(), "model that wrote the text"),
-        _column("prompt_sha256", pa.string(), "SHA-256 of the messages it was asked for with (they are in the call ledger)"),
+        _column(
+            "prompt_sha256",
+            pa.string(),
+            "SHA-256 of the messages it was asked for with (they are in the call ledger)",
+        ),
         _column("work_key", pa.string(), "hash of the request that produced the text"),
         _column("n_tokens", pa.int32(), "length of the text in tokens of `tokenizer`"),
         _column("tokenizer", pa.string(), "name of the tokenizer that counted"),
