@@ -33,7 +33,8 @@ from .shards import ShardInfo, assign_train_order, write_claims, write_shards
 from .tokens import NamedTokenizer
 
 if TYPE_CHECKING:
-    from .build import Order, Written
+    from .order import Order
+    from .passes import Written
 
 LIBRARIES = ("specmill", "distilabel", "datatrove", "pyarrow", "tokenizers")
 STAGES = ("domains", "subdomains", "assertions", "genres", "ideas", "documents")

@@ -162,6 +162,15 @@ def test_another_name_for_the_assistant_costs_no_call(spec, tmp_path):
     assert all("Wren" in text and "Juniper" not in text for text in texts)
 
 
+def test_only_the_last_pass_keeps_its_working_files(spec, tmp_path):
+    for assistant in ("Wren", "Juniper"):
+        build(spec, tmp_path, assistant=assistant)
+    assert [len(list((tmp_path / ".work/patience" / kind).iterdir())) for kind in ("staged", "filtered")] == [
+        1,
+        1,
+    ]
+
+
 def test_editing_one_sentence_redoes_only_its_subdomain(spec, tmp_path):
     edited = tmp_path / "patience.md"
     edited.write_text(SPEC)

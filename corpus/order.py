@@ -1,0 +1,112 @@
+"""What one corpus is ordered as: settings, spec, identity, and the fingerprint that says when it is finished."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from specmill.generators.ledger import canonical_json
+from specmill.generators.messages import template_hashes
+from specmill.specs.claims import Spec
+from specmill.specs.errors import BadInput
+
+from .manifest import FORMAT, MANIFEST_NAME, Manifest, files_intact, read_manifest
+from .tokens import DEFAULT, NamedTokenizer
+
+CODE_ROOMS = ("specs", "generators", "filters", "corpus", "data_cards")
+DEFAULT_ASSISTANT, DEFAULT_PROVIDER = "Assistant", "its developer"
+
+
+@dataclass(frozen=True, slots=True)
+class BuildSettings:
+    """What the user asked for. `tokens` is the target for kept tokens of each corpus."""
+
+    out: Path
+    tokens: int = 1_600_000
+    seed: int = 0
+    llm: str = "writer"
+    base_url: str | None = None
+    mode: str = "auto"
+    assistant: str | None = None
+    provider: str | None = None
+    tokenizer: str = DEFAULT
+    mean_words: int = 380
+    concurrency: int = 64
+    workers: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One corpus to make: the spec, what is laid down about it, and the fingerprint of all that."""
+
+    spec: Spec
+    mode: str
+    assistant: str
+    provider: str
+    configuration: dict[str, Any]
+    folder: Path
+    work: Path
+
+
+def make_order(spec: Spec, settings: BuildSettings, tokenizer: NamedTokenizer) -> Order:
+    mode = spec.mode if settings.mode == "auto" else settings.mode
+    assistant = settings.assistant or spec.assistant or DEFAULT_ASSISTANT
+    provider = settings.provider or spec.provider or DEFAULT_PROVIDER
+    configuration = {
+        "backend": settings.llm,
+        "writer_model": settings.llm.partition(":")[2] or settings.llm,
+        "seed": settings.seed,
+        "mode": mode,
+        "tokens_target": settings.tokens,
+        "mean_words": settings.mean_words,
+    }
+    inputs = {
+        "format": FORMAT,
+        "spec": spec.sha256,
+        "name": spec.name,
+        "identity": [assistant, provider, spec.principle],
+        "configuration": configuration,
+        "tokenizer": tokenizer.sha256,
+        "prompts": template_hashes(mode),
+        "code": code_fingerprint(),
+    }
+    fingerprint = digest(inputs)
+    return Order(
+        spec,
+        mode,
+        assistant,
+        provider,
+        {**configuration, "fingerprint": fingerprint},
+        settings.out / spec.name,
+        settings.out / ".work" / spec.name,
+    )
+
+
+def digest(value: Any) -> str:
+    return hashlib.sha256(canonical_json(value)).hexdigest()
+
+
+def code_fingerprint() -> str:
+    """Return a hash of the code and data that decide a corpus: another specmill is another corpus."""
+    top = Path(__file__).parent.parent
+    digest = hashlib.sha256()
+    for room in CODE_ROOMS:
+        for path in sorted((top / room).rglob("*")):
+            if path.suffix in {".py", ".j2", ".toml", ".txt", ".sql"} and path.is_file():
+                digest.update(path.relative_to(top).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def finished_manifest(order: Order) -> Manifest | None:
+    """Return the manifest of a corpus that is what was ordered, and whole."""
+    if not (order.folder / MANIFEST_NAME).is_file():
+        return None
+    try:
+        manifest = read_manifest(order.folder)
+    except BadInput:
+        return None
+    same = manifest["configuration"].get("fingerprint") == order.configuration["fingerprint"]
+    whole = files_intact(order.folder, manifest) and (order.folder / "README.md").is_file()
+    return manifest if same and whole else None

@@ -1,0 +1,196 @@
+"""Plan, write and filter, in passes: a plan grows until enough tokens are kept.
+
+Imports of distilabel and datatrove wait until a pass begins: a finished corpus must be recognised without them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from specmill.specs.claims import Spec
+from specmill.specs.errors import WorkFailed
+
+from .order import BuildSettings, Order, digest
+from .progress import Progress
+from .tokens import NamedTokenizer
+
+if TYPE_CHECKING:
+    from specmill.filters.pipeline import FilterResult
+    from specmill.generators.llms import SpecLLM
+
+MAX_PASSES = 4
+PASS_STEP = 1.1
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a pass gave for one order: rows of the pipeline, calls by stage, and what the filters kept.
+
+    `name` is that of its folders below staged/ and filtered/.
+    """
+
+    name: str
+    n_documents: int
+    rows: list[dict[str, Any]]
+    calls: dict[str, Any]
+    filtered: FilterResult
+    kept_tokens: int
+
+
+def write_documents(
+    orders: Sequence[Order],
+    settings: BuildSettings,
+    llm: SpecLLM,
+    tokenizer: NamedTokenizer,
+    progress: Progress,
+) -> dict[str, Written]:
+    """Plan, write and filter all corpora; go on with a larger plan where the kept tokens fall short."""
+    sizes = {order.spec.name: _first_size(order.spec, settings, tokenizer) for order in orders}
+    written: dict[str, Written] = {}
+    short = list(orders)
+    for number in range(1, MAX_PASSES + 1):
+        if number > 1:
+            names = ", ".join(order.spec.name for order in short)
+            progress.say(f"pass {number}: {names} below {settings.tokens:,} tokens, planning more documents")
+        for order, done in _one_pass(short, sizes, settings, llm, tokenizer, progress):
+            written[order.spec.name] = done
+        short = [order for order in short if _next_size(written[order.spec.name], settings.tokens)]
+        if not short:
+            break
+        for order in short:
+            sizes[order.spec.name] = _next_size(written[order.spec.name], settings.tokens)
+    for order in short:
+        kept = written[order.spec.name].kept_tokens
+        progress.say(f"{order.spec.name}: {kept:,} tokens kept after {MAX_PASSES} passes, target not reached")
+    return written
+
+
+def _first_size(spec: Spec, settings: BuildSettings, tokenizer: NamedTokenizer) -> int:
+    """Return how many documents the target should take, from the tokens a word has in the spec itself.
+
+    Coarse on purpose, here and in `_next_size`: an edited sentence should not change the size of the plan.
+    """
+    n_words = max(1, len(spec.text.split()))
+    tokens_per_word = min(3.0, max(1.0, round(tokenizer.count(spec.text) / n_words, 1)))
+    return max(1, round(PASS_STEP * settings.tokens / (settings.mean_words * tokens_per_word)))
+
+
+def _next_size(written: Written, target: int) -> int:
+    """Return the size of the next pass, or 0 where there is nothing to gain from one."""
+    if written.kept_tokens >= target or not written.kept_tokens:
+        return 0
+    steps = math.ceil(math.log(target / written.kept_tokens, PASS_STEP))
+    return max(written.n_documents + 1, round(written.n_documents * PASS_STEP**steps))
+
+
+def _one_pass(
+    orders: Sequence[Order],
+    sizes: dict[str, int],
+    settings: BuildSettings,
+    llm: SpecLLM,
+    tokenizer: NamedTokenizer,
+    progress: Progress,
+) -> list[tuple[Order, Written]]:
+    from specmill.generators.engine import run_pipeline
+    from specmill.generators.pipeline import Sizes, spec_pipeline
+
+    results = []
+    for mode in sorted({order.mode for order in orders}):
+        group = [order for order in orders if order.mode == mode]
+        pipeline = spec_pipeline(
+            [(order.spec, sizes[order.spec.name]) for order in group],
+            llm,
+            mode=mode,
+            sizes=Sizes(mean_words=settings.mean_words),
+            keep_text=False,
+        )
+        run = run_pipeline(pipeline, report=_named(progress, "write"))
+        progress.close()
+        for order in group:
+            rows = [row for row in run.rows if row["spec"] == order.spec.name]
+            calls = {stage: counts for (spec, stage), counts in run.calls.items() if spec == order.spec.name}
+            _refuse_lost_calls(order, calls)
+            # Named by what decides the content: an interrupted run finds its own files and no others.
+            name = digest([order.configuration["fingerprint"], [row.get("work_key", "") for row in rows]])[
+                :16
+            ]
+            filtered = _filter(order, name, rows, llm, settings, tokenizer, progress)
+            size = sizes[order.spec.name]
+            results.append((order, Written(name, size, rows, calls, filtered, _kept_tokens(filtered))))
+    return results
+
+
+def _named(progress: Progress, prefix: str) -> Callable[[str, int, int], None]:
+    return lambda stage, done, total: progress.update(f"{prefix} {stage.removesuffix('_0')}", done, total)
+
+
+def _refuse_lost_calls(order: Order, calls: dict[str, Any]) -> None:
+    """Only a corpus whose calls all got an answer has fixed bytes."""
+    n_failed = sum(counts["failed"] for counts in calls.values())
+    if n_failed:
+        n_calls = sum(counts["new"] + counts["reused"] for counts in calls.values())
+        raise WorkFailed(
+            f"{order.spec.name}: {n_failed:,} of {n_calls:,} calls got no answer (see 'error' in table calls of"
+            f" {order.work.parent / 'ledger.sqlite'}); answered ones are kept, rerun to ask again"
+        )
+
+
+def _filter(
+    order: Order,
+    name: str,
+    rows: list[dict[str, Any]],
+    llm: SpecLLM,
+    settings: BuildSettings,
+    tokenizer: NamedTokenizer,
+    progress: Progress,
+) -> FilterResult:
+    from specmill.filters.pipeline import FilterClaim, FilterSettings, run_filters
+    from specmill.generators.handoff import Identity, stage_documents
+
+    staged = stage_documents(
+        rows,
+        order.work / "staged" / name,
+        spec=order.spec,
+        identity=Identity(order.assistant, order.provider),
+        llm=llm,
+        mode=order.mode,
+    )
+    if not staged:
+        raise WorkFailed(_nothing(order, rows))
+    filter_settings = FilterSettings(
+        assistant=order.assistant,
+        provider=order.provider,
+        mode=order.mode,
+        principle=order.spec.principle,
+        claims=tuple(FilterClaim(c.claim_id, c.plain, c.gives_reason) for c in order.spec.claims),
+        rule_ids=tuple(sorted({c.rule_id for c in order.spec.claims if c.rule_id})),
+        spec_text=order.spec.text,
+        tokenizer_path=str(tokenizer.path),
+        tokenizer_name=tokenizer.name,
+        n_workers=settings.workers,
+    )
+    result = run_filters(
+        staged, order.work / "filtered" / name, filter_settings, report=_named(progress, "filter")
+    )
+    progress.close()
+    if not result.n_kept:
+        raise WorkFailed(_nothing(order, rows))
+    return result
+
+
+def _nothing(order: Order, rows: list[dict[str, Any]]) -> str:
+    states = Counter(f"{row['failed_stage']} {row['state']}" for row in rows if row["state"] != "ok")
+    told = ", ".join(f"{name}: {n:,}" for name, n in states.most_common(4)) or "all dropped by filters"
+    return f"{order.spec.name}: no document was kept ({told}); nothing is published"
+
+
+def _kept_tokens(filtered: FilterResult) -> int:
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    tables = [pq.read_table(path, columns=["n_tokens"]) for path in filtered.kept]
+    return sum(int(pc.sum(table["n_tokens"]).as_py() or 0) for table in tables)
