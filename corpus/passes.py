@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 MAX_PASSES = 4
 PASS_STEP = 1.1
+MOST_STEPS = 15  # a pass at most quadruples a plan: where nearly all is refused, more would be spent, not kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ def _next_size(written: Written, target: int) -> int:
     """Return the size of the next pass, or 0 where there is nothing to gain from one."""
     if written.kept_tokens >= target or not written.kept_tokens:
         return 0
-    steps = math.ceil(math.log(target / written.kept_tokens, PASS_STEP))
+    steps = min(math.ceil(math.log(target / written.kept_tokens, PASS_STEP)), MOST_STEPS)
     return max(written.n_documents + 1, round(written.n_documents * PASS_STEP**steps))
 
 
