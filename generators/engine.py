@@ -130,6 +130,8 @@ async def _work(run: _Run, wake: asyncio.Condition, report: Report) -> None:
                 return
             position, _, row = heapq.heappop(run.queue)
             run.busy += 1
+        # A back-end that answers at once never suspends, and a loop that never gets a turn never hears Ctrl-C.
+        await asyncio.sleep(0)
         children = await run.steps[position].aprocess(row)
         async with wake:
             run.busy -= 1

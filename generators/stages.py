@@ -25,6 +25,9 @@ from .messages import Messages, free_tag, render_messages
 Row = dict[str, Any]
 Names = tuple[str, ...]
 
+# A long list of existing ideas costs more than the repeats it avoids, and those the plan drops.
+TAKEN_SHOWN = 60
+
 LINEAGE = ["spec", "principle", "path", "quota", "state", "failed_stage", "failure"]
 
 
@@ -292,7 +295,7 @@ class Ideas(Stage):
         ideas: list[Row] = []
         rows: list[Row] = []
         while len(ideas) < row["quota"]:
-            asked = {**row, "taken": [idea["idea"] for idea in ideas]}
+            asked = {**row, "taken": [idea["idea"] for idea in ideas[-TAKEN_SHOWN:]]}
             found = await self.ask(asked, self.format_input(asked))
             if found["state"] != OK:
                 lost = failed(row, self.stage, found)
