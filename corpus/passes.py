@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 MAX_PASSES = 4
 PASS_STEP = 1.1
-MOST_STEPS = 15  # a pass at most quadruples a plan: where nearly all is refused, more would be spent, not kept
+MOST_STEPS = (
+    15  # a pass at most quadruples a plan: where nearly all is refused, more would be spent, not kept
+)
 
 
 @dataclass(frozen=True, slots=True)
