@@ -24,9 +24,8 @@ if TYPE_CHECKING:
 
 MAX_PASSES = 4
 PASS_STEP = 1.1
-MOST_STEPS = (
-    15  # a pass at most quadruples a plan: where nearly all is refused, more would be spent, not kept
-)
+# A pass at most quadruples a plan: where nearly all is refused, more would be spent and not kept.
+MOST_STEPS = 15
 
 
 @dataclass(frozen=True, slots=True)
