@@ -10,6 +10,7 @@ Rows carry `spec`, `principle`, `path` (lineage, sortable as text), `quota` (doc
 """
 
 import asyncio
+from abc import abstractmethod
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Any, ClassVar
@@ -75,11 +76,17 @@ class Stage(Task):
         """Return what a reply says, as Distilabel's Task asks for; our own path reads replies in `ask`."""
         return {"items": self.parse(output or "", input or {})}
 
+    @abstractmethod
     def variables(self, row: Row) -> Row:
-        raise NotImplementedError
+        """Return what the stage's template needs of a row."""
 
+    @abstractmethod
     def parse(self, reply: str, row: Row) -> Any:
-        raise NotImplementedError
+        """Return what a reply says; raises `replies.Unreadable` or `replies.Refusal`."""
+
+    @abstractmethod
+    def children(self, row: Row, found: Row) -> list[Row]:
+        """Return the rows below one whose reply was read: `found` has `items` and `work_key`."""
 
     async def aprocess(self, row: Row) -> list[Row]:
         """Return the child rows of one row."""
@@ -89,9 +96,6 @@ class Stage(Task):
         if found["state"] != OK:
             return [failed(row, self.stage, found)]
         return self.children(row, found)
-
-    def children(self, row: Row, found: Row) -> list[Row]:
-        raise NotImplementedError
 
     def process(self, inputs: StepInput) -> Iterable[list[Row]]:  # type: ignore[override]
         """Run all rows at once; the LLM's own limit of calls in flight holds them back."""
@@ -302,8 +306,10 @@ class Ideas(Stage):
                 rows = [child(lost, 9999, quota=row["quota"] - len(ideas))]
                 break
             ideas += found["items"]
-        kept = ideas[: row["quota"]]
-        return [self._idea_row(row, number, idea) for number, idea in enumerate(kept)] + rows
+        return self.children(row, {"items": ideas[: row["quota"]]}) + rows
+
+    def children(self, row: Row, found: Row) -> list[Row]:
+        return [self._idea_row(row, number, idea) for number, idea in enumerate(found["items"])]
 
     def _idea_row(self, row: Row, number: int, idea: Row) -> Row:
         return child(
