@@ -41,6 +41,12 @@ person who is deciding, since a decision made under pressure is seldom theirs.
 """
 SENTENCE = "Silence does not trouble {model_name}."
 COMMAND = [sys.executable, "-c", "from specmill.corpus.cli import main; main()", "build"]
+# A test run in the background may have been started with SIGINT ignored, and passes that on.
+INTERRUPTIBLE = [
+    *COMMAND[:2],
+    f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {COMMAND[2]}",
+    *COMMAND[3:],
+]
 
 
 @pytest.fixture(scope="module")
@@ -58,11 +64,6 @@ def build(spec, out, **changes):
 def run(spec, out, *more, **kwargs):
     command = [*COMMAND, str(spec), "--out", str(out), "--tokens", "60k", "--words", "200", *more]
     return subprocess.run(command, capture_output=True, text=True, timeout=200, check=False, **kwargs)
-
-
-def hear_interrupts():
-    """Run in a child: a test run in the background may have been started with SIGINT ignored, and pass that on."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def content(folder):
@@ -245,8 +246,8 @@ def test_two_builds_may_not_write_one_folder_at_once(spec, tmp_path):
 
 @pytest.mark.parametrize("n_calls", [1, 400, 1500])
 def test_an_interrupted_build_says_how_to_go_on(spec, tmp_path, n_calls):
-    command = [*COMMAND, str(spec), "--out", str(tmp_path), "--tokens", "5M"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=hear_interrupts) as process:
+    command = [*INTERRUPTIBLE, str(spec), "--out", str(tmp_path), "--tokens", "5M"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         while not (tmp_path / ".work/ledger.sqlite").exists() or n_known(tmp_path) < n_calls:
             time.sleep(0.05)
             assert process.poll() is None
