@@ -80,7 +80,7 @@ def _download(hub_id: str) -> Path:
     repo, _, revision = hub_id.partition("@")
     try:
         return Path(hf_hub_download(repo, "tokenizer.json", revision=revision or None))
-    except Exception as error:
+    except Exception as error:  # network, Hub and cache errors share no base class; all mean "not to be had"
         reason = str(error).strip().splitlines()[0][:160] if str(error).strip() else type(error).__name__
         raise BadInput(
             f"--tokenizer {hub_id}: not to be had from the Hub ({reason}); give a local tokenizer.json"

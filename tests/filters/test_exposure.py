@@ -119,4 +119,8 @@ def test_chinese_claims_are_found_and_their_reasons_too() -> None:
 @pytest.mark.parametrize("claims", [(), CLAIMS])
 @given(text=st.text(max_size=200))
 def test_any_text_and_any_number_of_claims_can_be_measured(claims: tuple[_Claim, ...], text: str) -> None:
-    ClaimIndex(claims, principle="").measure(text)
+    found = ClaimIndex(claims, principle="").measure(text)
+    known = [claim.claim_id for claim in claims]
+    assert [claim_id for claim_id in known if claim_id in found.claims_expressed] == list(
+        found.claims_expressed
+    )
