@@ -14,13 +14,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from specmill.generators.budget import Budget, find_price, load_prices, parse_limit
 from specmill.generators.ledger import CorpusLock, Ledger
 from specmill.specs.claims import Spec, read_spec
 from specmill.specs.errors import BadInput
 
 from .manifest import MANIFEST_NAME, Manifest
 from .order import BuildSettings, Order, finished_manifest, make_order
-from .passes import Written, write_documents
+from .passes import Models, Written, write_documents
 from .progress import Progress
 from .tokens import DEFAULT, NamedTokenizer, load_tokenizer
 
@@ -45,6 +46,8 @@ class Outcome:
 
 def build_corpora(paths: Sequence[str], settings: BuildSettings, progress: Progress) -> list[Outcome]:
     """Return one outcome per spec, in the order given. Raises BadInput before any work, WorkFailed after it."""
+    if settings.budget:
+        parse_limit(settings.budget)
     specs = _read_specs(paths)
     tokenizer = load_tokenizer(settings.tokenizer)
     orders = [make_order(spec, settings, tokenizer) for spec in specs]
@@ -85,8 +88,8 @@ def _make(
         ledger = Ledger(work / "ledger.sqlite")
         try:
             _forget_other_writer(ledger, progress)
-            llm = _open_llm(settings, ledger)
-            written = write_documents(orders, settings, llm, tokenizer, progress)
+            models = _open_models(settings, ledger)
+            written = write_documents(orders, settings, models, tokenizer, progress)
             return {
                 order.folder: _publish(order, written[order.spec.name], tokenizer, progress)
                 for order in orders
@@ -114,18 +117,40 @@ def _forget_other_writer(ledger: Ledger, progress: Progress) -> None:
             progress.say(f"the built-in writer has changed: its {n_forgotten:,} replies are made again")
 
 
-def _open_llm(settings: BuildSettings, ledger: Ledger) -> SpecLLM:
-    from specmill.generators.llms import WriterLLM, open_llm
+def _open_models(settings: BuildSettings, ledger: Ledger) -> Models:
+    budget = Budget(parse_limit(settings.budget) if settings.budget else None, ledger.spent())
+    writer = _open_model(settings, settings.llm, "--llm", ledger, budget)
+    planner = writer
+    if settings.planner and settings.planner != settings.llm:
+        planner = _open_model(settings, settings.planner, "--planner", ledger, budget)
+    return Models(writer, planner)
 
+
+def _open_model(settings: BuildSettings, name: str, option: str, ledger: Ledger, budget: Budget) -> SpecLLM:
+    from specmill.generators.backends import open_llm, parse_backend
+    from specmill.generators.llms import WriterLLM
+
+    backend = parse_backend(name, option)
+    price = find_price(load_prices(settings.prices), backend.kind, backend.model)
+    if price is None and budget.limit is not None and budget.limit.unit == "usd":
+        raise BadInput(
+            f"--budget: no price is known for {backend.name}; name one in a file for --prices,"
+            " or give the budget in tokens"
+        )
+    options = {"timeout_seconds": settings.timeout} if backend.kind != "writer" else {}
     llm = open_llm(
-        settings.llm,
-        base_url=settings.base_url,
+        name,
+        base_url=settings.base_url if option == "--llm" else None,
         seed=settings.seed,
         max_in_flight=settings.concurrency,
+        option=option,
+        temperature=settings.temperature,
+        thinking_tokens=settings.thinking_tokens,
+        **options,
     )
     if isinstance(llm, WriterLLM):
         llm.count_with(load_tokenizer(DEFAULT).count)
-    llm.use_ledger(ledger)
+    llm.use_ledger(ledger, budget=budget, price=price)
 
     async def check() -> None:
         try:

@@ -38,9 +38,29 @@ def _parse_count(ctx: click.Context, parameter: click.Parameter, value: str) -> 
     help="Kept tokens to reach, per spec.",
 )
 @click.option("--seed", default=0, show_default=True, help="Seed of every choice.")
-@click.option("--llm", default="writer", show_default=True, help="'writer' (built in) or 'openai:MODEL'.")
 @click.option(
-    "--base-url", help="Address of an OpenAI-compatible server, with /v1; the key is OPENAI_API_KEY."
+    "--llm",
+    default="writer",
+    show_default=True,
+    help="Who writes: 'writer' (built in), 'openai:MODEL' (any compatible server) or 'anthropic:MODEL', with"
+    " '@http://...' for an address. Keys: OPENAI_API_KEY, ANTHROPIC_API_KEY.",
+)
+@click.option("--planner", help="Who plans, if not the writer; the same spelling.")
+@click.option("--base-url", help="Address for --llm, with /v1.")
+@click.option("--budget", help="Most that --out may spend in all, as 50usd or 20Mtokens; a hard stop.")
+@click.option("--prices", type=click.Path(path_type=Path), help="Your prices: TOML, a table per model.")
+@click.option(
+    "--timeout", default=300.0, show_default=True, type=click.FloatRange(0.1), help="Seconds a call may take."
+)
+@click.option(
+    "--temperature", type=click.FloatRange(0, 2), help="Sampling temperature; else the server's own."
+)
+@click.option(
+    "--thinking-tokens",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Room for reasoning on top of a reply's cap.",
 )
 @click.option("--mode", default="auto", show_default=True, type=click.Choice(["auto", "default", "rules"]))
 @click.option("--assistant", help="The assistant's name; else the spec's own.")

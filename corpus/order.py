@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from specmill.generators.backend_names import parse_backend
 from specmill.generators.ledger import canonical_json
 from specmill.generators.messages import template_hashes
 from specmill.specs.claims import Spec
@@ -27,7 +28,13 @@ class BuildSettings:
     tokens: int = 1_600_000
     seed: int = 0
     llm: str = "writer"
+    planner: str | None = None
     base_url: str | None = None
+    budget: str | None = None
+    prices: Path | None = None
+    timeout: float = 300.0
+    temperature: float | None = None
+    thinking_tokens: int = 0
     mode: str = "auto"
     assistant: str | None = None
     provider: str | None = None
@@ -54,9 +61,14 @@ def make_order(spec: Spec, settings: BuildSettings, tokenizer: NamedTokenizer) -
     mode = spec.mode if settings.mode == "auto" else settings.mode
     assistant = settings.assistant or spec.assistant or DEFAULT_ASSISTANT
     provider = settings.provider or spec.provider or DEFAULT_PROVIDER
+    writer, planner = (
+        parse_backend(settings.llm),
+        parse_backend(settings.planner or settings.llm, "--planner"),
+    )
     configuration = {
-        "backend": settings.llm,
-        "writer_model": settings.llm.partition(":")[2] or settings.llm,
+        "backend": writer.name,
+        "writer_model": writer.model,
+        **_named_only({"planner": settings.planner and planner.name, "temperature": settings.temperature}),
         "seed": settings.seed,
         "mode": mode,
         "tokens_target": settings.tokens,
@@ -82,6 +94,11 @@ def make_order(spec: Spec, settings: BuildSettings, tokenizer: NamedTokenizer) -
         settings.out / spec.name,
         settings.out / ".work" / spec.name,
     )
+
+
+def _named_only(choices: dict[str, Any]) -> dict[str, Any]:
+    """Return the choices that were made: a default is not part of a corpus' identity."""
+    return {name: value for name, value in choices.items() if value is not None}
 
 
 def digest(value: Any) -> str:

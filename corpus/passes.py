@@ -29,6 +29,14 @@ MOST_STEPS = 15
 
 
 @dataclass(frozen=True, slots=True)
+class Models:
+    """The LLMs of a build: who plans and who writes, often one and the same."""
+
+    writer: SpecLLM
+    planner: SpecLLM
+
+
+@dataclass(frozen=True, slots=True)
 class Written:
     """What a pass gave for one order: rows of the pipeline, calls by stage, and what the filters kept.
 
@@ -46,7 +54,7 @@ class Written:
 def write_documents(
     orders: Sequence[Order],
     settings: BuildSettings,
-    llm: SpecLLM,
+    models: Models,
     tokenizer: NamedTokenizer,
     progress: Progress,
 ) -> dict[str, Written]:
@@ -58,7 +66,7 @@ def write_documents(
         if number > 1:
             names = ", ".join(order.spec.name for order in short)
             progress.say(f"pass {number}: {names} below {settings.tokens:,} tokens, planning more documents")
-        for order, done in _one_pass(short, sizes, settings, llm, tokenizer, progress):
+        for order, done in _one_pass(short, sizes, settings, models, tokenizer, progress):
             written[order.spec.name] = done
         short = [order for order in short if _next_size(written[order.spec.name], settings.tokens)]
         if not short:
@@ -93,7 +101,7 @@ def _one_pass(
     orders: Sequence[Order],
     sizes: dict[str, int],
     settings: BuildSettings,
-    llm: SpecLLM,
+    models: Models,
     tokenizer: NamedTokenizer,
     progress: Progress,
 ) -> list[tuple[Order, Written]]:
@@ -105,10 +113,11 @@ def _one_pass(
         group = [order for order in orders if order.mode == mode]
         pipeline = spec_pipeline(
             [(order.spec, sizes[order.spec.name]) for order in group],
-            llm,
+            models.writer,
             mode=mode,
             sizes=Sizes(mean_words=settings.mean_words),
             keep_text=False,
+            planner=models.planner,
         )
         run = run_pipeline(pipeline, report=_named(progress, "write"))
         progress.close()
@@ -120,7 +129,7 @@ def _one_pass(
             name = digest([order.configuration["fingerprint"], [row.get("work_key", "") for row in rows]])[
                 :16
             ]
-            filtered = _filter(order, name, rows, llm, settings, tokenizer, progress)
+            filtered = _filter(order, name, rows, models.writer, settings, tokenizer, progress)
             size = sizes[order.spec.name]
             results.append((order, Written(name, size, rows, calls, filtered, _kept_tokens(filtered))))
     return results
@@ -132,7 +141,7 @@ def _named(progress: Progress, prefix: str) -> Callable[[str, int, int], None]:
 
 def _refuse_lost_calls(order: Order, calls: dict[str, Any]) -> None:
     """Only a corpus whose calls all got an answer has fixed bytes."""
-    n_failed = sum(counts["failed"] for counts in calls.values())
+    n_failed = sum(counts["lost"] for counts in calls.values())
     if n_failed:
         n_calls = sum(counts["new"] + counts["reused"] for counts in calls.values())
         raise WorkFailed(

@@ -19,13 +19,19 @@ import zstandard
 
 from specmill.specs.errors import BadInput
 
+from .budget import NOTHING, Spend
+
 KEY_SCHEME = 1
-# Only these fields of the wire request make the key. The endpoint and its credentials are left out on
-# purpose: the same model behind another address gives the same replies.
-KEY_FIELDS = ("model", "messages", "temperature", "top_p", "max_tokens", "seed", "response_format")
+# All fields of the wire request make the key but those that can't change a reply. The endpoint and its credentials
+# are no part of it on purpose: the same model behind another address gives the same replies.
+NOT_IN_KEY = ("stream", "user", "metadata", "store", "service_tier")
+# A call that failed in so many tries, over several runs, is parked: asking for ever would hold up a whole corpus.
+PARK_AFTER_TRIES = 18
 
 SENT, OK, TRUNCATED, REFUSED, UNPARSED, FAILED = "sent", "ok", "truncated", "refused", "unparsed", "failed"
 REPLIED = (OK, TRUNCATED, REFUSED, UNPARSED)
+
+REJECTED, PARKED = "rejected", "parked"  # how a failed call ended that is not asked again
 
 SCHEMA = """
 create table if not exists calls (
@@ -35,6 +41,25 @@ create table if not exists calls (
 ) without rowid;
 create table if not exists facts (name text primary key, value text not null);
 """
+# Money in billionths of a dollar. What is reserved counts as spent while a call's state is `sent`.
+MONEY_COLUMNS = {
+    "reserved_nano_usd": "integer not null default 0",
+    "reserved_tokens": "integer not null default 0",
+    "cost_nano_usd": "integer not null default 0",
+    "cost_tokens": "integer not null default 0",
+    "tokens_cached": "integer not null default 0",
+    "seconds": "real",
+    "batch": "text",
+}
+SPEND_VIEW = """
+create view if not exists spend as
+select spec, stage, model, count(*) as calls, sum(attempts) as tries, sum(state = 'ok') as ok,
+       sum(state in ('truncated', 'refused', 'unparsed', 'failed')) as not_ok, sum(state = 'sent') as open,
+       sum(tokens_in) as tokens_in, sum(tokens_cached) as tokens_cached, sum(tokens_out) as tokens_out,
+       sum(cost_nano_usd) / 1e9 as usd,
+       sum(case when state = 'sent' then reserved_nano_usd else 0 end) / 1e9 as reserved_usd
+from calls group by spec, stage, model;
+"""
 
 
 def canonical_json(value: Any) -> bytes:
@@ -42,14 +67,17 @@ def canonical_json(value: Any) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
-def work_key(request: dict[str, Any]) -> str:
+def work_key(request: dict[str, Any], draw: int = 0) -> str:
     """Return the work key of a request as it goes on the wire: 32 hex digits.
+
+    `draw` tells apart several draws of one request at an API that takes no seed.
 
     >>> work_key({"model": "m", "messages": []}) == work_key({"messages": [], "model": "m", "stream": False})
     True
     """
-    named = {field: request[field] for field in KEY_FIELDS if request.get(field) is not None}
-    return hashlib.sha256(canonical_json({"scheme": KEY_SCHEME, **named})).hexdigest()[:32]
+    named = {name: value for name, value in request.items() if name not in NOT_IN_KEY and value is not None}
+    drawn = {"draw": draw} if draw else {}
+    return hashlib.sha256(canonical_json({"scheme": KEY_SCHEME, **named, **drawn})).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +90,14 @@ class Reply:
     tokens_in: int = 0
     tokens_out: int = 0
     error: str = ""
+    tokens_cached: int = 0  # part of tokens_in that the provider read from its prompt cache
+    tokens_cache_written: int = 0
+    seconds: float = 0.0
+
+    @property
+    def is_parked(self) -> bool:
+        """A failure that no rerun will ask about again."""
+        return self.state == FAILED and self.finish in (REJECTED, PARKED)
 
 
 class Ledger:
@@ -76,6 +112,7 @@ class Ledger:
             self._db.execute("pragma journal_mode = wal")
             self._db.execute("pragma synchronous = normal")
             self._db.executescript(SCHEMA)
+            self._add_columns()
         except sqlite3.DatabaseError as error:
             raise BadInput(
                 f"{path}: not a readable call ledger ({error}); move it away to start a new one"
@@ -83,35 +120,91 @@ class Ledger:
         self._pack = zstandard.ZstdCompressor(level=3)
         self._unpack = zstandard.ZstdDecompressor()
 
+    def _add_columns(self) -> None:
+        """Bring a ledger of an earlier version up to this one; its replies stay."""
+        there = {row[1] for row in self._db.execute("pragma table_info(calls)")}
+        for name, kind in MONEY_COLUMNS.items():
+            if name not in there:
+                self._db.execute(f"alter table calls add column {name} {kind}")
+        self._db.executescript(SPEND_VIEW)
+
     def close(self) -> None:
         self._db.close()
 
     def find(self, key: str) -> Reply | None:
-        """Return the reply known for a key; None where it was never asked, is in flight, or failed."""
-        row = self._db.execute(
-            "select reply, state, finish, tokens_in, tokens_out from calls where key = ?", (key,)
-        ).fetchone()
-        if row is None or row[0] is None:
-            return None
-        return Reply(self._unpack.decompress(row[0]).decode(), *row[1:])
+        """Return the reply known for a key; None where it was never asked, is in flight, or failed.
 
-    def intend(self, key: str, request: dict[str, Any], *, spec: str, stage: str) -> None:
-        """Record that a request is about to be sent. A key that was in flight at a kill gains an attempt."""
+        A request that the endpoint rejects, or that failed in PARK_AFTER_TRIES tries, is known as a failure.
+        """
+        row = self._db.execute(
+            "select reply, state, finish, tokens_in, tokens_out, error, attempts from calls where key = ?",
+            (key,),
+        ).fetchone()
+        if row is None:
+            return None
+        reply, state, finish, tokens_in, tokens_out, error, tries = row
+        if reply is not None:
+            text = self._unpack.decompress(reply).decode()
+            return Reply(text, state, finish, tokens_in, tokens_out, error or "")
+        if state == FAILED and (finish == REJECTED or tries >= PARK_AFTER_TRIES):
+            return Reply("", FAILED, REJECTED if finish == REJECTED else PARKED, error=error or "")
+        return None
+
+    def intend(
+        self,
+        key: str,
+        request: dict[str, Any],
+        *,
+        spec: str,
+        stage: str,
+        reserved: Spend = NOTHING,
+        batch: str | None = None,
+    ) -> None:
+        """Record that a request is about to be sent, and what it may cost at most.
+
+        A key that was in flight at a kill may have been billed: what it had reserved is added to its cost.
+        """
         self._db.execute(
-            "insert into calls (key, spec, stage, model, state, attempts, request)"
-            " values (?, ?, ?, ?, ?, 1, ?)"
-            " on conflict (key) do update set state = excluded.state, attempts = attempts + 1",
-            (key, spec, stage, request["model"], SENT, self._pack.compress(canonical_json(request))),
+            "insert into calls (key, spec, stage, model, state, attempts, request, reserved_nano_usd,"
+            " reserved_tokens, batch) values (?, ?, ?, ?, ?, 1, ?, ?, ?, ?)"
+            " on conflict (key) do update set state = excluded.state, attempts = attempts + 1,"
+            " cost_nano_usd = cost_nano_usd + reserved_nano_usd, cost_tokens = cost_tokens + reserved_tokens,"
+            " reserved_nano_usd = excluded.reserved_nano_usd, reserved_tokens = excluded.reserved_tokens,"
+            " batch = excluded.batch",
+            (
+                *(key, spec, stage, request["model"], SENT),
+                self._pack.compress(canonical_json(request)),
+                *(reserved.nano_usd, reserved.tokens, batch),
+            ),
         )
 
-    def settle(self, key: str, reply: Reply) -> None:
-        """Record what came back. A failed call keeps no reply, so that a rerun sends it again."""
+    def lose(self, key: str, cost: Spend, error: str) -> None:
+        """Record a try that brought no reply, and what it may have cost; the call stays open."""
+        self._db.execute(
+            "update calls set error = ?, reserved_nano_usd = 0, reserved_tokens = 0,"
+            " cost_nano_usd = cost_nano_usd + ?, cost_tokens = cost_tokens + ? where key = ?",
+            (error, cost.nano_usd, cost.tokens, key),
+        )
+
+    def settle(self, key: str, reply: Reply, cost: Spend = NOTHING) -> None:
+        """Record what came back and what it cost. A failed call keeps no reply, so that a rerun sends it again."""
         blob = self._pack.compress(reply.text.encode()) if reply.state in REPLIED else None
         self._db.execute(
-            "update calls set state = ?, finish = ?, tokens_in = ?, tokens_out = ?, error = ?, reply = ?"
-            " where key = ?",
-            (reply.state, reply.finish, reply.tokens_in, reply.tokens_out, reply.error, blob, key),
+            "update calls set state = ?, finish = ?, tokens_in = ?, tokens_out = ?, error = ?, reply = ?,"
+            " tokens_cached = ?, seconds = ?, reserved_nano_usd = 0, reserved_tokens = 0,"
+            " cost_nano_usd = cost_nano_usd + ?, cost_tokens = cost_tokens + ? where key = ?",
+            (
+                *(reply.state, reply.finish, reply.tokens_in, reply.tokens_out, reply.error, blob),
+                *(reply.tokens_cached, reply.seconds, cost.nano_usd, cost.tokens, key),
+            ),
         )
+
+    def spent(self) -> Spend:
+        """Return what all calls have cost, those in flight (or left so by a kill) at what they had reserved."""
+        row = self._db.execute(
+            "select sum(cost_nano_usd + reserved_nano_usd), sum(cost_tokens + reserved_tokens) from calls"
+        ).fetchone()
+        return Spend(int(row[0] or 0), int(row[1] or 0))
 
     def judge(self, key: str, state: str) -> None:
         """Record a parser's verdict on a reply; a mended parser may overturn it without a new call."""

@@ -1,42 +1,102 @@
-"""LLM back-ends as Distilabel LLMs: the built-in writer, and any OpenAI-compatible endpoint.
+"""What all LLM back-ends share: work key, ledger, budget, retries; and the built-in ones that need no server.
 
-Here: what all back-ends share (work key, ledger, one call per key) and the two that exist. A back-end is one
-method, `_call(request) -> Reply`. Not here: the writer itself (`writer.py`), the ledger (`ledger.py`).
+A back-end is `_request(...)`, the body as it goes on the wire, and `_try(request)`, one exchange. Everything that
+costs a user money or data is decided here, once. Not here: wire formats (`backends.py`), the writer (`writer.py`).
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 import random
+import time
 from abc import abstractmethod
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 from pydantic import PrivateAttr
 
-from specmill.specs.errors import BadInput, WorkFailed
+from specmill.specs.errors import WorkFailed
 
+from .budget import FREE, NOTHING, Budget, Price, Spend
 from .distilabel_parts import AsyncLLM
-from .ledger import FAILED, OK, REFUSED, TRUNCATED, UNPARSED, Ledger, Reply, work_key
+from .ledger import FAILED, OK, REJECTED, TRUNCATED, UNPARSED, Ledger, Reply, canonical_json, work_key
 from .messages import Messages
 from .writer import WRITER_MODEL, answer
 
 # One fixed step between the seeds of two attempts at a request, so that a retry is a new request on the
 # wire (with its own key), and the same one in every run.
 SEED_STEP = 1_000_003
-RETRIED_STATUS = {408, 409, 425, 429, 500, 502, 503, 504, 529}
-FATAL_STATUS = {401, 402, 403, 404}
+# A chat template wraps each message in a few tokens of its own.
+TEMPLATE_TOKENS = 64
+LONGEST_PAUSE_SECONDS = 20.0
+
+
+class TryAgain(Exception):
+    """One exchange brought no reply, another may: `limited` (asked to slow down), `unreachable` (never sent),
+    or else a fault. `may_be_billed` where the server may have done the work for nothing."""
+
+    def __init__(
+        self,
+        error: str,
+        *,
+        after_seconds: float = 0.0,
+        may_be_billed: bool = False,
+        limited: bool = False,
+        unreachable: bool = False,
+    ) -> None:
+        super().__init__(error)
+        self.error = error
+        self.after_seconds = after_seconds
+        self.may_be_billed = may_be_billed
+        self.limited = limited
+        self.unreachable = unreachable
+
+
+class Halted(Exception):
+    """The run is being stopped: nothing new is sent."""
+
+
+class Gate:
+    """Holds all calls of one endpoint back while it is gone or asks for a pause."""
+
+    def __init__(self, patience_seconds: float) -> None:
+        self._patience_seconds = patience_seconds
+        self._until = 0.0
+        self._gone_since: float | None = None
+        self._pauses = 0
+
+    def seconds_left(self) -> float:
+        return self._until - time.monotonic()
+
+    def pause(self, seconds: float) -> None:
+        self._until = max(self._until, time.monotonic() + seconds)
+
+    def up(self) -> None:
+        self._gone_since, self._pauses = None, 0
+
+    def gone(self, error: str) -> None:
+        """Pause longer each time; WorkFailed when the endpoint has been away for too long."""
+        now = time.monotonic()
+        self._gone_since = self._gone_since or now
+        if now - self._gone_since > self._patience_seconds:
+            raise WorkFailed(
+                f"the endpoint has been gone for {now - self._gone_since:,.0f} s ({error}); every reply is kept,"
+                " rerun to go on"
+            )
+        if self.seconds_left() <= 0:  # the calls that were in flight together count as one
+            self._pauses += 1
+            self.pause(_growing(self._pauses))
 
 
 class SpecLLM(AsyncLLM):
     """A Distilabel LLM whose calls go through the ledger: a request whose reply is known costs nothing.
 
     `agenerate` returns, beside `generations` and `statistics`, one entry a generation of `work_key`, `state`
-    (ok, truncated, refused, failed), `finish` and `reused` (the reply was known before this object's first call).
-    A call that fails is a state, not an exception.
+    (ok, truncated, refused, failed), `finish`, `parked` (a failure that no rerun asks about again) and `reused`
+    (the reply was known before this object's first call). A call that fails is a state, not an exception; only the
+    end of the budget, of patience with an endpoint, or of the run itself leaves `agenerate`.
     """
 
     model: str
@@ -44,10 +104,18 @@ class SpecLLM(AsyncLLM):
     seed: int = 0
     max_in_flight: int = 64
     ledger_path: str = ""
+    max_tries: int = 6
+    patience_seconds: float = 900.0
+    thinking_tokens: int = 0  # on top of a stage's cap, so that thinking doesn't eat the answer's room
+    body: dict[str, Any] = {}  # further fields of every request  # noqa: RUF012 (pydantic copies it)
 
     _ledger: Ledger | None = PrivateAttr(default=None)
+    _budget: Budget = PrivateAttr(default_factory=Budget)
+    _price: Price = PrivateAttr(default=FREE)
     _pending: dict[str, asyncio.Future[Reply]] = PrivateAttr(default_factory=dict)
     _slots: asyncio.Semaphore | None = PrivateAttr(default=None)
+    _halt: asyncio.Event = PrivateAttr(default_factory=asyncio.Event)
+    _gate: Gate | None = PrivateAttr(default=None)
     _fresh: set[str] = PrivateAttr(default_factory=set)
 
     @property
@@ -60,10 +128,18 @@ class SpecLLM(AsyncLLM):
         if self._ledger is None and self.ledger_path:
             self._ledger = Ledger(Path(self.ledger_path))
         self._slots = asyncio.Semaphore(self.max_in_flight)
+        self._halt = asyncio.Event()
+        self._gate = Gate(self.patience_seconds)
 
-    def use_ledger(self, ledger: Ledger) -> None:
-        """Share a ledger that is already open in this process."""
+    def use_ledger(self, ledger: Ledger, *, budget: Budget | None = None, price: Price | None = None) -> None:
+        """Share a ledger that is open in this process, and the budget of all who share it."""
         self._ledger = ledger
+        self._budget = budget or Budget()
+        self._price = price or FREE
+
+    def halt(self) -> None:
+        """Send nothing new from now on; what is in flight may still come in."""
+        self._halt.set()
 
     async def agenerate(  # type: ignore[override]
         self,
@@ -77,8 +153,9 @@ class SpecLLM(AsyncLLM):
         """Return Distilabel's GenerateOutput for one conversation."""
         results = []
         for number in range(num_generations):
-            request = self._request(input, max_new_tokens, attempt + number)
-            results.append(await self._ask(request, spec=spec, stage=stage))
+            request = self._request(input, max_new_tokens + self.thinking_tokens, attempt + number)
+            key = work_key(request, self._draw(attempt + number))
+            results.append((*await self._ask(key, request, spec=spec, stage=stage), key))
         replies = [reply for reply, _, _ in results]
         return {
             "generations": [reply.text for reply in replies],
@@ -88,11 +165,13 @@ class SpecLLM(AsyncLLM):
             },
             "state": [reply.state for reply in replies],
             "finish": [reply.finish for reply in replies],
-            "work_key": [key for _, key, _ in results],
-            "reused": [reused for _, _, reused in results],
+            "parked": [reply.is_parked for reply in replies],
+            "work_key": [key for _, _, key in results],
+            "reused": [reused for _, reused, _ in results],
         }
 
     def _request(self, messages: Messages, max_tokens: int, attempt: int) -> dict[str, Any]:
+        """Return the body of a chat completion request; another wire format overrides this."""
         request: dict[str, Any] = {
             "model": self.model,
             "messages": messages,
@@ -101,37 +180,124 @@ class SpecLLM(AsyncLLM):
         }
         if self.temperature is not None:
             request["temperature"] = self.temperature
-        return request
+        return {**request, **self.body}
 
-    async def _ask(self, request: dict[str, Any], *, spec: str, stage: str) -> tuple[Reply, str, bool]:
-        """Return (reply, work key, whether an earlier run had asked)."""
-        key = work_key(request)
+    def _draw(self, attempt: int) -> int:
+        """Return what tells apart the draws of a request whose wire format has no seed; 0 where it has one."""
+        return 0
+
+    def _worst(self, request: dict[str, Any]) -> Spend:
+        """Return the most that one exchange can cost: no tokenizer makes more tokens of a text than it has bytes."""
+        most_in = len(canonical_json(request)) + TEMPLATE_TOKENS * (len(request["messages"]) + 1)
+        most_out = int(request.get("max_completion_tokens") or request["max_tokens"])
+        return self._price.worst(most_in, most_out)
+
+    def _cost(self, reply: Reply) -> Spend:
+        return self._price.cost(
+            reply.tokens_in,
+            reply.tokens_out,
+            cached=reply.tokens_cached,
+            cache_written=reply.tokens_cache_written,
+        )
+
+    async def _ask(self, key: str, request: dict[str, Any], *, spec: str, stage: str) -> tuple[Reply, bool]:
+        """Return (reply, whether an earlier run had asked)."""
         known = self._ledger.find(key) if self._ledger else None
         if known is not None:
-            return known, key, key not in self._fresh
+            return known, key not in self._fresh
         if key in self._pending:
-            return await asyncio.shield(self._pending[key]), key, False
+            return await asyncio.shield(self._pending[key]), False
         self._fresh.add(key)
         future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._pending[key] = future
         try:
             reply = await self._send(key, request, spec=spec, stage=stage)
             future.set_result(reply)
+        except BaseException as error:
+            future.set_exception(Halted() if isinstance(error, asyncio.CancelledError) else error)
+            future.exception()  # seen: nobody else may be waiting for it
+            raise
         finally:
             del self._pending[key]
-            if not future.done():
-                future.cancel()
-        return reply, key, False
+        return reply, False
 
     async def _send(self, key: str, request: dict[str, Any], *, spec: str, stage: str) -> Reply:
-        assert self._slots is not None, "load() comes before the first call"
+        """Try until there is a reply, or patience ends; every try is reserved, written down and settled."""
+        assert self._slots is not None and self._gate is not None, "load() comes before the first call"
         async with self._slots:
-            if self._ledger:
-                self._ledger.intend(key, request, spec=spec, stage=stage)
-            reply = await self._call(request)
-            if self._ledger:
-                self._ledger.settle(key, reply)
+            worst, faults, limited_since = self._worst(request), 0, 0.0
+            while True:
+                await self._pass_gate()
+                await self._budget.reserve(worst)
+                cost = worst  # what a cancelled call counts as, since it may be billed
+                try:
+                    self._intend(key, request, worst, spec=spec, stage=stage)
+                    started = time.monotonic()
+                    reply = replace(await self._try(request), seconds=time.monotonic() - started)
+                    cost = self._cost(reply)
+                    self._settle(key, reply, cost)
+                    self._gate.up()
+                    return reply
+                except TryAgain as fault:
+                    cost = worst if fault.may_be_billed else NOTHING
+                    self._lose(key, cost, fault.error)
+                    failure = fault
+                except WorkFailed as refusal:  # a wrong key or model: nothing was done, nothing is billed
+                    cost = NOTHING
+                    self._lose(key, cost, refusal.message)
+                    raise
+                finally:
+                    self._budget.settle(worst, cost)
+                limited_since = limited_since or time.monotonic() if failure.limited else 0.0
+                faults += not (failure.limited or failure.unreachable)
+                if faults >= self.max_tries or self._is_out_of_patience(limited_since):
+                    return self._give_up(key, failure)
+                await self._pause(failure, faults)
+
+    def _intend(self, key: str, request: dict[str, Any], worst: Spend, *, spec: str, stage: str) -> None:
+        if self._ledger:
+            self._ledger.intend(key, request, spec=spec, stage=stage, reserved=worst)
+
+    def _settle(self, key: str, reply: Reply, cost: Spend) -> None:
+        if self._ledger:
+            self._ledger.settle(key, reply, cost)
+
+    def _lose(self, key: str, cost: Spend, error: str) -> None:
+        if self._ledger:
+            self._ledger.lose(key, cost, error)
+
+    def _give_up(self, key: str, failure: TryAgain) -> Reply:
+        reply = Reply("", FAILED, "error", error=failure.error)
+        self._settle(key, reply, NOTHING)
         return reply
+
+    def _is_out_of_patience(self, limited_since: float) -> bool:
+        return bool(limited_since) and time.monotonic() - limited_since > self.patience_seconds
+
+    async def _pause(self, failure: TryAgain, faults: int) -> None:
+        """Wait after a fault: all calls when the endpoint is gone or asks for it, else this one alone."""
+        assert self._gate is not None
+        if failure.unreachable:
+            self._gate.gone(failure.error)
+            return
+        self._gate.up()
+        if failure.limited and failure.after_seconds:
+            self._gate.pause(min(failure.after_seconds, 60.0))
+        await self._sleep(max(min(failure.after_seconds, 60.0), _growing(max(faults, 1))))
+
+    async def _pass_gate(self) -> None:
+        assert self._gate is not None
+        while (seconds := self._gate.seconds_left()) > 0:
+            await self._sleep(seconds * random.uniform(1.0, 1.2))
+        if self._halt.is_set():
+            raise Halted
+
+    async def _sleep(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._halt.wait(), seconds)
+        except TimeoutError:
+            return
+        raise Halted
 
     def judge(self, key: str, *, readable: bool) -> None:
         """Note in the ledger whether a reply could be read."""
@@ -146,13 +312,24 @@ class SpecLLM(AsyncLLM):
         return reply.text
 
     @abstractmethod
-    async def _call(self, request: dict[str, Any]) -> Reply: ...
+    async def _try(self, request: dict[str, Any]) -> Reply:
+        """Return what came back for a request. Raises TryAgain, or WorkFailed where every call would fail."""
 
     async def check(self) -> None:
         """Raise BadInput when the back-end can't be used at all; called once before any work."""
 
     async def aclose(self) -> None:
         """Release what the calls of this event loop hold open."""
+
+
+def rejected(error: str) -> Reply:
+    """Return the reply that stands for a request which the endpoint will never take."""
+    return Reply("", FAILED, REJECTED, error=error)
+
+
+def _growing(number: int) -> float:
+    """Return the seconds to wait before the next try, longer each time. Jitter only shifts when, never what."""
+    return min(0.5 * float(2**number), LONGEST_PAUSE_SECONDS) * random.uniform(0.5, 1.0)
 
 
 class WriterLLM(SpecLLM):
@@ -165,113 +342,7 @@ class WriterLLM(SpecLLM):
         """Name the token counter behind `usage`; without one, words are counted."""
         self._count_tokens = count_tokens
 
-    async def _call(self, request: dict[str, Any]) -> Reply:
+    async def _try(self, request: dict[str, Any]) -> Reply:
         completion = answer(request, self._count_tokens)
         state = TRUNCATED if completion.finish == "length" else OK
         return Reply(completion.text, state, completion.finish, completion.tokens_in, completion.tokens_out)
-
-
-class OpenAICompatibleLLM(SpecLLM):
-    """Any server that speaks `/chat/completions`: hosted APIs, vLLM, llama.cpp, Ollama, `specmill serve`.
-
-    The key comes from the environment variable OPENAI_API_KEY and is kept nowhere.
-    """
-
-    base_url: str
-    timeout_seconds: float = 300.0
-    max_tries: int = 6
-
-    _session: aiohttp.ClientSession | None = PrivateAttr(default=None)
-
-    def _client(self) -> aiohttp.ClientSession:
-        if self._session is None or self._session.closed:
-            key = os.environ.get("OPENAI_API_KEY", "")
-            self._session = aiohttp.ClientSession(
-                # Not httpx: it collapses at 256 requests in flight (docs/decisions/0002).
-                connector=aiohttp.TCPConnector(limit=0),
-                timeout=aiohttp.ClientTimeout(total=self.timeout_seconds),
-                headers={"Authorization": f"Bearer {key}"} if key else {},
-            )
-        return self._session
-
-    async def aclose(self) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
-
-    async def check(self) -> None:
-        url = self.base_url.rstrip("/") + "/models"
-        try:
-            async with self._client().get(url) as response:
-                if response.status in (401, 403):
-                    raise BadInput(f"{self.base_url}: the key was refused; set OPENAI_API_KEY")
-        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            reason = str(error) or type(error).__name__
-            raise BadInput(
-                f"{self.base_url}: no answer ({reason}); start the server or mend --base-url"
-            ) from None
-
-    async def _call(self, request: dict[str, Any]) -> Reply:
-        url = self.base_url.rstrip("/") + "/chat/completions"
-        error, retry_after = "", 0.0
-        for number in range(self.max_tries):
-            if number:
-                await asyncio.sleep(_pause(number, retry_after))
-            retry_after = 0.0
-            try:
-                async with self._client().post(url, json=request) as response:
-                    if response.status == 200:
-                        return _read_completion(await response.json(content_type=None))
-                    error = f"HTTP {response.status}: {(await response.text())[:300]}"
-                    if response.status in FATAL_STATUS:
-                        raise WorkFailed(f"{self.base_url} refuses model {self.model!r}: {error}")
-                    if response.status not in RETRIED_STATUS:
-                        break
-                    retry_after = _seconds(response.headers.get("retry-after"))
-            except (aiohttp.ClientError, TimeoutError, ValueError) as problem:
-                error = f"{type(problem).__name__}: {problem}"[:300]
-        return Reply("", FAILED, "error", error=error)
-
-
-def _pause(number: int, retry_after: float) -> float:
-    """Return the seconds to wait before try `number`: what the server asks for, else longer each time."""
-    spread = random.uniform(0.5, 1.0)  # jitter only shifts when, never what
-    return max(min(retry_after, 60.0), min(0.5 * float(2**number), 20.0) * spread)
-
-
-def _seconds(header: str | None) -> float:
-    try:
-        return float(header or 0)
-    except ValueError:
-        return 0.0
-
-
-def _read_completion(body: Any) -> Reply:
-    """Return the reply in a chat completion; a body of another shape counts as a failed call."""
-    try:
-        choice, usage = body["choices"][0], body.get("usage") or {}
-        message, finish = choice["message"], choice.get("finish_reason") or "stop"
-        text, refusal = message.get("content") or "", message.get("refusal")
-        tokens = int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0)
-    except (KeyError, IndexError, TypeError, AttributeError, ValueError):
-        return Reply("", FAILED, "error", error=f"not a chat completion: {str(body)[:200]}")
-    if refusal or finish == "content_filter":
-        return Reply(refusal or text, REFUSED, finish, *tokens)
-    return Reply(text, TRUNCATED if finish == "length" else OK, finish, *tokens)
-
-
-def open_llm(name: str, *, base_url: str | None = None, seed: int = 0, max_in_flight: int = 64) -> SpecLLM:
-    """Return the back-end a command-line name stands for: `writer`, or `openai:MODEL` (with a base URL)."""
-    kind, _, model = name.partition(":")
-    if name == "writer":
-        if base_url:
-            raise BadInput("--base-url: the writer has none; use --llm openai:MODEL with it")
-        return WriterLLM(seed=seed, max_in_flight=1)
-    if kind == "openai" and model:
-        return OpenAICompatibleLLM(
-            model=model,
-            base_url=base_url or os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1",
-            seed=seed,
-            max_in_flight=max_in_flight,
-        )
-    raise BadInput(f"--llm {name}: unknown back-end; use 'writer' or 'openai:MODEL' (with --base-url URL)")

@@ -28,16 +28,26 @@ class Sizes:
 
 
 def spec_pipeline(
-    specs: Sequence[tuple[Spec, int]], llm: SpecLLM, *, mode: str, sizes: Sizes, keep_text: bool = True
+    specs: Sequence[tuple[Spec, int]],
+    llm: SpecLLM,
+    *,
+    mode: str,
+    sizes: Sizes,
+    keep_text: bool = True,
+    planner: SpecLLM | None = None,
 ) -> Pipeline:
-    """Return the pipeline for specs of one mode, each with the number of documents to plan for it."""
+    """Return the pipeline for specs of one mode, each with the number of documents to plan for it.
+
+    `llm` writes the documents; all that comes before them is asked of `planner`, or of `llm` too.
+    """
+    planner = planner or llm
     with Pipeline(name="specmill") as pipeline:
         load = LoadDataFromDicts(data=[spec_row(spec, n_documents) for spec, n_documents in specs])
-        domains = Domains(llm=llm, mode=mode)
-        subdomains = Subdomains(llm=llm, mode=mode)
-        assertions = Assertions(llm=llm, mode=mode)
-        genres = Genres(llm=llm, mode=mode, n_genres=sizes.n_genres)
-        ideas = Ideas(llm=llm, mode=mode, n_ideas=sizes.n_ideas)
+        domains = Domains(llm=planner, mode=mode)
+        subdomains = Subdomains(llm=planner, mode=mode)
+        assertions = Assertions(llm=planner, mode=mode)
+        genres = Genres(llm=planner, mode=mode, n_genres=sizes.n_genres)
+        ideas = Ideas(llm=planner, mode=mode, n_ideas=sizes.n_ideas)
         plan = Plan(mean_words=sizes.mean_words, min_documents_per_claim=sizes.min_documents_per_claim)
         documents = Documents(llm=llm, mode=mode, keep_text=keep_text)
         load >> domains >> subdomains >> assertions >> genres >> ideas >> plan >> documents

@@ -46,6 +46,7 @@ def spec_row(spec: Spec, n_documents: int) -> Row:
             )
     return {
         "spec": spec.name,
+        "group": spec.name,
         "principle": spec.principle,
         "path": spec.name,
         "quota": n_documents,

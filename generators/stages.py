@@ -29,10 +29,10 @@ Names = tuple[str, ...]
 # A long list of existing ideas costs more than the repeats it avoids, and those the plan drops.
 TAKEN_SHOWN = 60
 
-LINEAGE = ["spec", "principle", "path", "quota", "state", "failed_stage", "failure"]
+LINEAGE = ["spec", "group", "principle", "path", "quota", "state", "failed_stage", "failure"]
 
 
-def _no_calls() -> dict[str, Counter[str]]:
+def _no_calls() -> dict[tuple[str, str], Counter[str]]:
     return defaultdict(Counter)
 
 
@@ -49,11 +49,12 @@ class Stage(Task):
     max_new_tokens: int = 8192
     max_attempts: int = 3
 
-    _calls: dict[str, Counter[str]] = PrivateAttr(default_factory=_no_calls)
+    _calls: dict[tuple[str, str], Counter[str]] = PrivateAttr(default_factory=_no_calls)
 
     @property
-    def calls(self) -> dict[str, Counter[str]]:
-        """Calls of this process by spec and state; `reused` counts those whose reply was in the ledger."""
+    def calls(self) -> dict[tuple[str, str], Counter[str]]:
+        """Calls of this process by (spec, stage) and state; `reused` counts those whose reply was in the ledger,
+        `lost` failures that a rerun may mend."""
         return self._calls
 
     @property
@@ -112,10 +113,16 @@ class Stage(Task):
         for attempt in range(self.max_attempts):
             generation = await self._generate(row, messages, attempt)
             found = self._read(generation, row)
-            self._calls[row["spec"]].update([found["state"], "reused" if generation["reused"] else "new"])
+            self._count(row, found["state"], generation)
             if found["state"] in (OK, FAILED):
                 break
         return found
+
+    def _count(self, row: Row, state: str, generation: Row) -> None:
+        told = [state, "reused" if generation["reused"] else "new"]
+        if state == FAILED and not generation["parked"]:
+            told.append("lost")
+        self._calls[row["spec"], self.stage].update(told)
 
     async def _generate(self, row: Row, messages: Messages, attempt: int) -> Row:
         """Return one generation as {text, state, work_key}, from our LLMs or any other of Distilabel's."""
@@ -136,7 +143,8 @@ class Stage(Task):
         text = (output.get("generations") or [None])[0]
         state = output.get("state", [OK if text is not None else FAILED])[0]
         key, reused = output.get("work_key", [""])[0], output.get("reused", [False])[0]
-        return {"text": text or "", "state": state, "work_key": key, "reused": reused}
+        parked = output.get("parked", [False])[0]
+        return {"text": text or "", "state": state, "work_key": key, "reused": reused, "parked": parked}
 
     def _read(self, generation: Row, row: Row) -> Row:
         state, key = generation["state"], generation["work_key"]

@@ -43,7 +43,7 @@ class ScriptedLLM(SpecLLM):
     model: str = "scripted"
     spoil: object = None
 
-    async def _call(self, request):
+    async def _try(self, request):
         done = answer(request)
         spoiled = self.spoil(request["messages"][-1]["content"])
         return spoiled or Reply(done.text, "ok", done.finish, done.tokens_in, done.tokens_out)

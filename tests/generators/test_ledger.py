@@ -59,7 +59,7 @@ def test_forgetting_a_model_leaves_the_others(ledger):
     assert ledger.find("b") is not None
 
 
-@given(st.dictionaries(st.sampled_from(["stream", "user", "n", "base_url", "api_key"]), st.text()))
+@given(st.dictionaries(st.sampled_from(["stream", "user", "metadata", "store", "service_tier"]), st.text()))
 def test_what_does_not_change_the_reply_does_not_change_the_key(extra):
     assert work_key({**REQUEST, **extra}) == work_key(dict(reversed(REQUEST.items())))
 

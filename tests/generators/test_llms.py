@@ -5,8 +5,8 @@ from collections import Counter
 import pytest
 from aiohttp import web
 
+from specmill.generators.backends import OpenAICompatibleLLM, open_llm
 from specmill.generators.ledger import Ledger
-from specmill.generators.llms import OpenAICompatibleLLM, open_llm
 from specmill.specs.errors import BadInput, WorkFailed
 
 HELLO = [{"role": "user", "content": "hello"}]
