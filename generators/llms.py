@@ -59,7 +59,7 @@ class Halted(Exception):
 
 
 class Gate:
-    """Holds all calls of one endpoint back while it is gone or asks for a pause."""
+    """Holds all calls of one endpoint back while it is gone."""
 
     def __init__(self, patience_seconds: float) -> None:
         self._patience_seconds = patience_seconds
@@ -69,9 +69,6 @@ class Gate:
 
     def seconds_left(self) -> float:
         return self._until - time.monotonic()
-
-    def pause(self, seconds: float) -> None:
-        self._until = max(self._until, time.monotonic() + seconds)
 
     def up(self) -> None:
         self._gone_since, self._pauses = None, 0
@@ -87,7 +84,7 @@ class Gate:
             )
         if self.seconds_left() <= 0:  # the calls that were in flight together count as one
             self._pauses += 1
-            self.pause(_growing(self._pauses))
+            self._until = now + _growing(self._pauses)
 
 
 class SpecLLM(AsyncLLM):
@@ -275,15 +272,13 @@ class SpecLLM(AsyncLLM):
         return bool(limited_since) and time.monotonic() - limited_since > self.patience_seconds
 
     async def _pause(self, failure: TryAgain, faults: int) -> None:
-        """Wait after a fault: all calls when the endpoint is gone or asks for it, else this one alone."""
+        """Wait after a fault: all calls together while the endpoint is gone, else this one alone."""
         assert self._gate is not None
         if failure.unreachable:
             self._gate.gone(failure.error)
             return
         self._gate.up()
-        if failure.limited and failure.after_seconds:
-            self._gate.pause(min(failure.after_seconds, 60.0))
-        await self._sleep(max(min(failure.after_seconds, 60.0), _growing(max(faults, 1))))
+        await self._sleep(max(min(failure.after_seconds, 60.0), _growing(faults)))
 
     async def _pass_gate(self) -> None:
         assert self._gate is not None
@@ -329,7 +324,7 @@ def rejected(error: str) -> Reply:
 
 def _growing(number: int) -> float:
     """Return the seconds to wait before the next try, longer each time. Jitter only shifts when, never what."""
-    return min(0.5 * float(2**number), LONGEST_PAUSE_SECONDS) * random.uniform(0.5, 1.0)
+    return min(0.25 * float(2**number), LONGEST_PAUSE_SECONDS) * random.uniform(0.5, 1.0)
 
 
 class WriterLLM(SpecLLM):
