@@ -28,6 +28,7 @@ from .manifest import (
     write_durably,
     write_manifest,
 )
+from .order import PAIRED_STAGES
 from .schema import DOCUMENT_SCHEMA, DROPPED_SCHEMA, conform
 from .shards import ShardInfo, assign_train_order, write_claims, write_shards
 from .tokens import NamedTokenizer
@@ -69,7 +70,7 @@ def assemble(
             "vocab_size": tokenizer.vocab_size,
         },
         "versions": {name: version(name) for name in LIBRARIES},
-        "prompts": template_hashes(order.mode),
+        "prompts": template_hashes(order.mode, PAIRED_STAGES if "paired" in order.configuration else ()),
         "stages": _stages(written),
         "funnel": _funnel(written),
         "totals": _totals(documents, [claim.claim_id for claim in order.spec.claims]),

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING
 
 from specmill.generators.budget import Budget, find_price, load_prices, parse_limit
 from specmill.generators.ledger import CorpusLock, Ledger
+from specmill.generators.planning import Pairing
 from specmill.specs.claims import Spec, read_spec
 from specmill.specs.errors import BadInput
 
 from .manifest import MANIFEST_NAME, Manifest
-from .order import BuildSettings, Order, finished_manifest, make_order
+from .order import BuildSettings, Order, finished_manifest, make_arms, make_order
 from .passes import Models, Written, write_documents
 from .progress import Progress
 from .tokens import DEFAULT, NamedTokenizer, load_tokenizer
@@ -50,12 +51,15 @@ def build_corpora(paths: Sequence[str], settings: BuildSettings, progress: Progr
         parse_limit(settings.budget)
     specs = _read_specs(paths)
     tokenizer = load_tokenizer(settings.tokenizer)
-    orders = [make_order(spec, settings, tokenizer) for spec in specs]
+    arms = make_arms(specs, settings, read_spec)
+    orders = [make_order(arm, settings, tokenizer, arms[0].spec if arm.pairing else arm.spec) for arm in arms]
     finished = {
         order.folder: manifest for order in orders if (manifest := finished_manifest(order)) is not None
     }
-    todo = [order for order in orders if order.folder not in finished]
-    made = _make(todo, settings, tokenizer, progress) if todo else {}
+    # Arms of one plan are made together: what one of them can't tell is dropped from all.
+    groups = {order.group for order in orders if order.folder not in finished}
+    todo = [order for order in orders if order.group in groups]
+    made = _make(todo, arms[0].pairing, settings, tokenizer, progress) if todo else {}
     return [
         made[order.folder] if order.folder in made else Outcome(order.folder, finished[order.folder], False)
         for order in orders
@@ -80,7 +84,11 @@ def _read_specs(paths: Sequence[str]) -> list[Spec]:
 
 
 def _make(
-    orders: Sequence[Order], settings: BuildSettings, tokenizer: NamedTokenizer, progress: Progress
+    orders: Sequence[Order],
+    pairing: Pairing | None,
+    settings: BuildSettings,
+    tokenizer: NamedTokenizer,
+    progress: Progress,
 ) -> dict[Path, Outcome]:
     work = settings.out / ".work"
     _make_folder(work)
@@ -89,7 +97,7 @@ def _make(
         try:
             _forget_other_writer(ledger, progress)
             models = _open_models(settings, ledger)
-            written = write_documents(orders, settings, models, tokenizer, progress)
+            written = write_documents(orders, pairing, settings, models, tokenizer, progress)
             return {
                 order.folder: _publish(order, written[order.spec.name], tokenizer, progress)
                 for order in orders

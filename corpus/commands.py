@@ -1,4 +1,4 @@
-"""Commands of this room: `specmill build` and `specmill serve`."""
+"""Commands of this room: `specmill build`, `specmill plan` and `specmill serve`."""
 
 from __future__ import annotations
 
@@ -44,6 +44,18 @@ def _parse_count(ctx: click.Context, parameter: click.Parameter, value: str) -> 
     show_default=True,
     help="Who writes: 'writer' (built in), 'openai:MODEL' (any compatible server) or 'anthropic:MODEL', with"
     " '@http://...' for an address. Keys: OPENAI_API_KEY, ANTHROPIC_API_KEY.",
+)
+@click.option(
+    "--pair",
+    multiple=True,
+    metavar="OTHER_SPEC",
+    help="Plan once and tell every frame (genre, audience, setting, length) under this spec too.",
+)
+@click.option(
+    "--control",
+    multiple=True,
+    type=click.Choice(["neutral", "shuffled", "inverted"]),
+    help="A control corpus from the same plan: no values, reasons detached, or the opposite.",
 )
 @click.option("--planner", help="Who plans, if not the writer; the same spelling.")
 @click.option("--base-url", help="Address for --llm, with /v1.")
@@ -91,6 +103,32 @@ def build(specs: tuple[str, ...], quiet: bool, words: int, **options: Any) -> No
     with Progress(quiet=quiet) as progress:
         outcomes = build_corpora(specs, settings, progress)
     print_summary(outcomes)
+
+
+# A command line of `build` is previewed by changing one word, so the options are the same ones.
+@click.command(params=list(build.params))
+@click.option(
+    "--pilot",
+    default=0,
+    metavar="N",
+    type=click.IntRange(0, 100_000),
+    help="Ask N real calls per stage first and scale from them; the build reuses them. They cost money.",
+)
+@click.option(
+    "--format",
+    "output_format",
+    default="table",
+    show_default=True,
+    type=click.Choice(["table", "json", "csv"]),
+)
+def plan(
+    specs: tuple[str, ...], quiet: bool, words: int, pilot: int, output_format: str, **options: Any
+) -> None:
+    """Preview a build: calls, tokens, money, time."""
+    from .build import BuildSettings
+    from .preview import preview_build
+
+    preview_build(specs, BuildSettings(mean_words=words, **options), pilot, output_format)
 
 
 @click.command()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from specmill.generators.backend_names import parse_backend
 from specmill.generators.ledger import canonical_json
 from specmill.generators.messages import template_hashes
+from specmill.generators.planning import Pairing
 from specmill.specs.claims import Spec
 from specmill.specs.errors import BadInput
 
@@ -17,6 +19,8 @@ from .manifest import FORMAT, MANIFEST_NAME, Manifest, files_intact, read_manife
 from .tokens import DEFAULT, NamedTokenizer
 
 CODE_ROOMS = ("specs", "generators", "filters", "corpus", "data_cards")
+NEUTRAL_SPEC = Path(__file__).parent.parent / "specs" / "neutral_assistant.md"
+PAIRED_STAGES = ("settings", "inversions")
 DEFAULT_ASSISTANT, DEFAULT_PROVIDER = "Assistant", "its developer"
 
 
@@ -27,6 +31,8 @@ class BuildSettings:
     out: Path
     tokens: int = 1_600_000
     seed: int = 0
+    pair: tuple[str, ...] = ()
+    control: tuple[str, ...] = ()
     llm: str = "writer"
     planner: str | None = None
     base_url: str | None = None
@@ -55,10 +61,49 @@ class Order:
     configuration: dict[str, Any]
     folder: Path
     work: Path
+    group: str  # the lead's name where specs are planned together, else the spec's own
 
 
-def make_order(spec: Spec, settings: BuildSettings, tokenizer: NamedTokenizer) -> Order:
-    mode = spec.mode if settings.mode == "auto" else settings.mode
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """A spec to build; with a `pairing`, one of several that share a plan. A control's `spec` is the lead's text
+    under the arm's name."""
+
+    spec: Spec
+    pairing: Pairing | None = None
+
+    @property
+    def kind(self) -> str:
+        if self.pairing is None:
+            return "alone"
+        return "lead" if self.spec.name == self.pairing.lead else self.pairing.kinds[self.spec.name]
+
+
+def make_arms(specs: Sequence[Spec], settings: BuildSettings, read: Callable[[str], Spec]) -> list[Arm]:
+    """Return what is to be built: the specs, or one lead with its pairs and controls."""
+    if not settings.pair and not settings.control:
+        return [Arm(spec) for spec in specs]
+    if len(specs) != 1:
+        raise BadInput(f"--pair and --control: {len(specs)} specs named; name the one that leads the plan")
+    lead, others = specs[0], [read(path) for path in settings.pair]
+    kinds = {spec.name: "pair" for spec in others}
+    for kind in settings.control:
+        name = f"{lead.name}-{kind}"
+        own = read(str(NEUTRAL_SPEC)) if kind == "neutral" else replace(lead, principle="")
+        others.append(replace(own, name=name))
+        kinds[name] = kind
+    if len({lead.name, *kinds}) != len(others) + 1:
+        raise BadInput(
+            f"--pair: two specs of one name ({', '.join(sorted(kinds))}); give one another 'name:'"
+        )
+    pairing = Pairing(lead.name, kinds)
+    return [Arm(spec, pairing) for spec in (lead, *others)]
+
+
+def make_order(arm: Arm, settings: BuildSettings, tokenizer: NamedTokenizer, lead: Spec) -> Order:
+    """Return the order of one arm. Arms of one plan share the lead's mode: prompts are part of what is compared."""
+    spec = arm.spec
+    mode = lead.mode if settings.mode == "auto" else settings.mode
     assistant = settings.assistant or spec.assistant or DEFAULT_ASSISTANT
     provider = settings.provider or spec.provider or DEFAULT_PROVIDER
     writer, planner = (
@@ -74,6 +119,9 @@ def make_order(spec: Spec, settings: BuildSettings, tokenizer: NamedTokenizer) -
         "tokens_target": settings.tokens,
         "mean_words": settings.mean_words,
     }
+    if arm.pairing is not None:
+        told = {"kind": arm.kind, "lead": arm.pairing.lead, "arms": sorted([lead.name, *arm.pairing.kinds])}
+        configuration["paired"] = told
     inputs = {
         "format": FORMAT,
         "spec": spec.sha256,
@@ -81,7 +129,7 @@ def make_order(spec: Spec, settings: BuildSettings, tokenizer: NamedTokenizer) -
         "identity": [assistant, provider, spec.principle],
         "configuration": configuration,
         "tokenizer": tokenizer.sha256,
-        "prompts": template_hashes(mode),
+        "prompts": template_hashes(mode, PAIRED_STAGES if arm.pairing else ()),
         "code": code_fingerprint(),
     }
     fingerprint = digest(inputs)
@@ -93,6 +141,7 @@ def make_order(spec: Spec, settings: BuildSettings, tokenizer: NamedTokenizer) -
         {**configuration, "fingerprint": fingerprint},
         settings.out / spec.name,
         settings.out / ".work" / spec.name,
+        arm.pairing.lead if arm.pairing else spec.name,
     )
 
 

@@ -21,6 +21,7 @@ from .tokens import NamedTokenizer
 if TYPE_CHECKING:
     from specmill.filters.pipeline import FilterResult
     from specmill.generators.llms import SpecLLM
+    from specmill.generators.planning import Pairing
 
 MAX_PASSES = 4
 PASS_STEP = 1.1
@@ -53,26 +54,34 @@ class Written:
 
 def write_documents(
     orders: Sequence[Order],
+    pairing: Pairing | None,
     settings: BuildSettings,
     models: Models,
     tokenizer: NamedTokenizer,
     progress: Progress,
 ) -> dict[str, Written]:
     """Plan, write and filter all corpora; go on with a larger plan where the kept tokens fall short."""
-    sizes = {order.spec.name: _first_size(order.spec, settings, tokenizer) for order in orders}
+    sizes = {
+        order.group: _first_size(order.spec, settings, tokenizer)
+        for order in orders
+        if order.spec.name == order.group
+    }
     written: dict[str, Written] = {}
     short = list(orders)
     for number in range(1, MAX_PASSES + 1):
         if number > 1:
             names = ", ".join(order.spec.name for order in short)
             progress.say(f"pass {number}: {names} below {settings.tokens:,} tokens, planning more documents")
-        for order, done in _one_pass(short, sizes, settings, models, tokenizer, progress):
+        for order, done in _one_pass(short, pairing, sizes, settings, models, tokenizer, progress):
             written[order.spec.name] = done
-        short = [order for order in short if _next_size(written[order.spec.name], settings.tokens)]
+        wanted: Counter[str] = Counter()  # documents of a group: of the arm that lacks most
+        for order in short:
+            more = _next_size(written[order.spec.name], settings.tokens)
+            wanted[order.group] = max(wanted[order.group], more)
+        short = [order for order in short if wanted[order.group]]
         if not short:
             break
-        for order in short:
-            sizes[order.spec.name] = _next_size(written[order.spec.name], settings.tokens)
+        sizes.update({group: size for group, size in wanted.items() if size})
     for order in short:
         kept = written[order.spec.name].kept_tokens
         progress.say(f"{order.spec.name}: {kept:,} tokens kept after {MAX_PASSES} passes, target not reached")
@@ -99,6 +108,7 @@ def _next_size(written: Written, target: int) -> int:
 
 def _one_pass(
     orders: Sequence[Order],
+    pairing: Pairing | None,
     sizes: dict[str, int],
     settings: BuildSettings,
     models: Models,
@@ -112,12 +122,13 @@ def _one_pass(
     for mode in sorted({order.mode for order in orders}):
         group = [order for order in orders if order.mode == mode]
         pipeline = spec_pipeline(
-            [(order.spec, sizes[order.spec.name]) for order in group],
+            [(order.spec, sizes[order.group]) for order in group if _plans_itself(order, pairing)],
             models.writer,
             mode=mode,
             sizes=Sizes(mean_words=settings.mean_words),
             keep_text=False,
             planner=models.planner,
+            pairing=pairing,
         )
         run = run_pipeline(pipeline, report=_named(progress, "write"))
         progress.close()
@@ -130,9 +141,14 @@ def _one_pass(
                 :16
             ]
             filtered = _filter(order, name, rows, models.writer, settings, tokenizer, progress)
-            size = sizes[order.spec.name]
+            size = sizes[order.group]
             results.append((order, Written(name, size, rows, calls, filtered, _kept_tokens(filtered))))
     return results
+
+
+def _plans_itself(order: Order, pairing: Pairing | None) -> bool:
+    """A control arm has no spec of its own to read: the lead's rows branch off to it."""
+    return pairing is None or order.spec.name not in pairing.controls
 
 
 def _named(progress: Progress, prefix: str) -> Callable[[str, int, int], None]:

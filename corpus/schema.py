@@ -24,6 +24,9 @@ DOCUMENT_SCHEMA = pa.schema(
         _column("genre", pa.string(), "document type: memo, FAQ, essay ..."),
         _column("audience", pa.string(), "whom the document addresses"),
         _column("idea", pa.string(), "the concrete angle it was planned with"),
+        _column(
+            "pair_id", pa.string(), "the same for documents that tell one frame in several arms, or empty"
+        ),
         _column("claim_ids", _IDS, "claims it was planned to teach, see claims.parquet"),
         _column("claims_expressed", _IDS, "claims found in its text afterwards"),
         _column("assistant", pa.string(), "name of the assistant in the text"),

@@ -26,6 +26,13 @@ CARD_NAME = "README.md"
 TEMPLATE = Path(__file__).with_name("template.md.j2")
 MADE_BY = "<!-- Written by specmill from manifest.json."
 N_CLAIMS_SHOWN = 5  # from each end
+ARM_NOTICES = {
+    "lead": "It leads the shared plan.",
+    "pair": "Its spec was set into another spec's plan.",
+    "neutral": "A placebo: plain facts about the assistant, no values, set into another spec's plan.",
+    "shuffled": "A control: reasons were detached from the behaviours they belong to, so it does NOT teach its spec.",
+    "inverted": "A control: it teaches the OPPOSITE of its spec, on purpose.",
+}
 N_GENRES_SHOWN = 30
 N_DIFFERENCES_SHOWN = 10
 
@@ -87,6 +94,7 @@ def render_card(corpus: Path) -> str:
         kept=kept,
         n_claims_shown=N_CLAIMS_SHOWN,
         n_genres_shown=N_GENRES_SHOWN,
+        arm_notice=ARM_NOTICES.get(manifest["configuration"].get("paired", {}).get("kind", ""), ""),
         columns=[(field.name, _type_name(field), describe_column(field)) for field in DOCUMENT_SCHEMA],
         **_measure(corpus),
     )

@@ -26,7 +26,7 @@ Row = dict[str, Any]
 ROWS_PER_FILE = 1_000
 
 _TEXT_COLUMNS = (
-    "id", "text", "spec", "spec_sha256", "arm", "domain", "subdomain", "genre", "audience", "idea",
+    "id", "text", "spec", "spec_sha256", "arm", "domain", "subdomain", "genre", "audience", "idea", "pair_id",
 )  # fmt: skip
 _MORE_TEXT_COLUMNS = ("assistant", "provider", "writer_model", "prompt_sha256", "work_key", "mode")
 STAGED_SCHEMA = pa.schema(
@@ -92,6 +92,7 @@ def _staged_row(row: Row, *, spec: Spec, identity: Identity, llm: SpecLLM) -> Ro
         "genre": named(row["genre"]),
         "audience": named(row["audience"]),
         "idea": named(row["idea"]),
+        "pair_id": row.get("pair_id", ""),
         "claim_ids": row["claim_ids"],
         "assistant": identity.assistant,
         "provider": identity.provider,

@@ -184,7 +184,7 @@ class SpecLLM(AsyncLLM):
         return 0
 
     def _worst(self, request: dict[str, Any]) -> Spend:
-        """Return the most that one exchange can cost: no tokenizer makes more tokens of a text than it has bytes."""
+        """Return the most an exchange can cost: no tokenizer makes more tokens of a text than it has bytes."""
         most_in = len(canonical_json(request)) + TEMPLATE_TOKENS * (len(request["messages"]) + 1)
         most_out = int(request.get("max_completion_tokens") or request["max_tokens"])
         return self._price.worst(most_in, most_out)
@@ -222,6 +222,9 @@ class SpecLLM(AsyncLLM):
         """Try until there is a reply, or patience ends; every try is reserved, written down and settled."""
         assert self._slots is not None and self._gate is not None, "load() comes before the first call"
         async with self._slots:
+            resumed = await self._resume(key)
+            if resumed is not None:
+                return resumed
             worst, faults, limited_since = self._worst(request), 0, 0.0
             while True:
                 await self._pass_gate()
@@ -230,7 +233,7 @@ class SpecLLM(AsyncLLM):
                 try:
                     self._intend(key, request, worst, spec=spec, stage=stage)
                     started = time.monotonic()
-                    reply = replace(await self._try(request), seconds=time.monotonic() - started)
+                    reply = replace(await self._exchange(key, request), seconds=time.monotonic() - started)
                     cost = self._cost(reply)
                     self._settle(key, reply, cost)
                     self._gate.up()
@@ -250,6 +253,14 @@ class SpecLLM(AsyncLLM):
                 if faults >= self.max_tries or self._is_out_of_patience(limited_since):
                     return self._give_up(key, failure)
                 await self._pause(failure, faults)
+
+    async def _resume(self, key: str) -> Reply | None:
+        """Return the reply to what an earlier run bought and didn't fetch; only batches can be fetched later."""
+        return None
+
+    async def _exchange(self, key: str, request: dict[str, Any]) -> Reply:
+        """`_try` for back-ends whose exchange carries the work key."""
+        return await self._try(request)
 
     def _intend(self, key: str, request: dict[str, Any], worst: Spend, *, spec: str, stage: str) -> None:
         if self._ledger:

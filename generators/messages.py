@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -78,9 +79,9 @@ def template_path(mode: str, stage: str) -> str:
     return own if (FOLDER / own).is_file() else f"default/{stage}.j2"
 
 
-def template_hashes(mode: str) -> dict[str, str]:
-    """Return the sha256 of every template a mode uses, by its name below `prompts/`."""
-    paths = [template_path(mode, stage) for stage in STAGES]
+def template_hashes(mode: str, more: Sequence[str] = ()) -> dict[str, str]:
+    """Return the sha256 of every template a mode uses, by its name below `prompts/`, `more` stages among them."""
+    paths = [template_path(mode, stage) for stage in (*STAGES, *more)]
     return {path: hashlib.sha256((FOLDER / path).read_bytes()).hexdigest() for path in paths}
 
 

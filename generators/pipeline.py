@@ -13,7 +13,7 @@ from specmill.specs.claims import Spec
 
 from .distilabel_parts import LoadDataFromDicts, Pipeline
 from .llms import SpecLLM
-from .planning import spec_row
+from .planning import Pairing, spec_row
 from .stages import Assertions, Documents, Domains, Genres, Ideas, Plan, Subdomains
 
 
@@ -35,14 +35,16 @@ def spec_pipeline(
     sizes: Sizes,
     keep_text: bool = True,
     planner: SpecLLM | None = None,
+    pairing: Pairing | None = None,
 ) -> Pipeline:
     """Return the pipeline for specs of one mode, each with the number of documents to plan for it.
 
-    `llm` writes the documents; all that comes before them is asked of `planner`, or of `llm` too.
+    `llm` writes the documents; all that comes before them is asked of `planner`, or of `llm` too. With a
+    `pairing`, the specs share one plan, and its control arms come out beside them.
     """
     planner = planner or llm
     with Pipeline(name="specmill") as pipeline:
-        load = LoadDataFromDicts(data=[spec_row(spec, n_documents) for spec, n_documents in specs])
+        load = LoadDataFromDicts(data=[spec_row(spec, n_documents, pairing) for spec, n_documents in specs])
         domains = Domains(llm=planner, mode=mode)
         subdomains = Subdomains(llm=planner, mode=mode)
         assertions = Assertions(llm=planner, mode=mode)

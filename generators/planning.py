@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from specmill.specs.claims import Claim, Spec
@@ -31,8 +32,22 @@ def digest(value: Any) -> str:
     return hashlib.sha256(canonical_json(value)).hexdigest()
 
 
-def spec_row(spec: Spec, n_documents: int) -> Row:
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    """Specs planned together: `lead` makes the frames, `kinds` says what each other arm is (`pairing.py`)."""
+
+    lead: str
+    kinds: Mapping[str, str]
+
+    @property
+    def controls(self) -> dict[str, str]:
+        """The arms that have no spec of their own but the lead's, changed."""
+        return {name: kind for name, kind in self.kinds.items() if kind in ("shuffled", "inverted")}
+
+
+def spec_row(spec: Spec, n_documents: int, pairing: Pairing | None = None) -> Row:
     """Return the row a pipeline starts from: the claims of a spec, cut into sections for the outline."""
+    kind = "alone" if pairing is None else "lead" if spec.name == pairing.lead else pairing.kinds[spec.name]
     sections: list[Row] = []
     for section in spec.sections:
         claims = section.claims
@@ -46,7 +61,9 @@ def spec_row(spec: Spec, n_documents: int) -> Row:
             )
     return {
         "spec": spec.name,
-        "group": spec.name,
+        "group": pairing.lead if pairing else spec.name,
+        "arm_kind": kind,
+        "controls": pairing.controls if pairing and kind == "lead" else {},
         "principle": spec.principle,
         "path": spec.name,
         "quota": n_documents,

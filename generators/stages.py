@@ -12,12 +12,12 @@ Rows carry `spec`, `principle`, `path` (lineage, sortable as text), `quota` (doc
 import asyncio
 from abc import abstractmethod
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 from pydantic import PrivateAttr
 
-from . import planning, replies
+from . import pairing, planning, replies
 from .distilabel_parts import AsyncLLM, GlobalStep, StepInput, Task
 from .ledger import FAILED, OK, REFUSED, TRUNCATED, UNPARSED
 from .llms import SpecLLM
@@ -25,11 +25,23 @@ from .messages import Messages, free_tag, render_messages
 
 Row = dict[str, Any]
 Names = tuple[str, ...]
+Parser = Callable[[str, Row], Any]
 
 # A long list of existing ideas costs more than the repeats it avoids, and those the plan drops.
 TAKEN_SHOWN = 60
 
-LINEAGE = ["spec", "group", "principle", "path", "quota", "state", "failed_stage", "failure"]
+LINEAGE = [
+    "spec",
+    "group",
+    "arm_kind",
+    "controls",
+    "principle",
+    "path",
+    "quota",
+    "state",
+    "failed_stage",
+    "failure",
+]
 
 
 def _no_calls() -> dict[tuple[str, str], Counter[str]]:
@@ -107,12 +119,12 @@ class Stage(Task):
         loop = self.llm.event_loop if isinstance(self.llm, AsyncLLM) else asyncio.new_event_loop()
         yield [child for rows in loop.run_until_complete(gather()) for child in rows]
 
-    async def ask(self, row: Row, messages: Messages) -> Row:
+    async def ask(self, row: Row, messages: Messages, parse: Parser | None = None) -> Row:
         """Return {state, items | failure, work_key} after at most `max_attempts` different requests."""
         found: Row = {}
         for attempt in range(self.max_attempts):
             generation = await self._generate(row, messages, attempt)
-            found = self._read(generation, row)
+            found = self._read(generation, row, parse or self.parse)
             self._count(row, found["state"], generation)
             if found["state"] in (OK, FAILED):
                 break
@@ -146,12 +158,12 @@ class Stage(Task):
         parked = output.get("parked", [False])[0]
         return {"text": text or "", "state": state, "work_key": key, "reused": reused, "parked": parked}
 
-    def _read(self, generation: Row, row: Row) -> Row:
+    def _read(self, generation: Row, row: Row, parse: Parser) -> Row:
         state, key = generation["state"], generation["work_key"]
         if state in (FAILED, TRUNCATED, REFUSED):
             return {"state": state, "work_key": key, "failure": f"stop reason: {state}"}
         try:
-            items = self.parse(generation["text"], row)
+            items = parse(generation["text"], row)
             found = {"state": OK, "work_key": key, "items": items}
         except replies.Refusal as refusal:
             found = {"state": REFUSED, "work_key": key, "failure": str(refusal)}
@@ -160,6 +172,11 @@ class Stage(Task):
         if isinstance(self.llm, SpecLLM) and key:
             self.llm.judge(key, readable=found["state"] != UNPARSED)
         return found
+
+
+def has_own_frames(row: Row) -> bool:
+    """Return whether genres and ideas are asked for a row: the arms that follow are told in the lead's."""
+    return bool(row["state"] == OK and row["arm_kind"] in ("alone", "lead"))
 
 
 def failed(row: Row, stage: str, found: Row) -> Row:
@@ -250,6 +267,27 @@ class Assertions(Stage):
         passage = planning.passage(row["claims"])
         return [child(row, 0, ("claims",), assertions=found["items"], passage=passage)]
 
+    async def aprocess(self, row: Row) -> list[Row]:
+        """Return the subdomain with its assertions and, below a lead, the same for its control arms."""
+        rows = await super().aprocess(row)
+        told = [lead for lead in rows if lead["state"] == OK]
+        controls = [
+            await self._control(lead, arm, kind) for lead in told for arm, kind in lead["controls"].items()
+        ]
+        return rows + controls
+
+    async def _control(self, lead: Row, arm: str, kind: str) -> Row:
+        row = {**lead, "arm_kind": kind, "controls": {}}
+        if kind == "shuffled":  # reasons cross subdomains: moved at the plan, where all are known
+            return {**row, "spec": arm}
+        shown = planning.numbered(lead["assertions"], with_reasons=True)
+        messages = render_messages(self.mode, "inversions", subdomain=lead["subdomain"], assertions=shown)
+        n = len(shown)
+        found = await self.ask(lead, messages, lambda reply, _: pairing.parse_inversions(reply, n))
+        if found["state"] != OK:
+            return failed(pairing.control_row(row, arm, lead["assertions"]), "inversions", found)
+        return pairing.control_row(row, arm, pairing.inverted_assertions(lead["assertions"], found["items"]))
+
 
 class Genres(Stage):
     """subdomain -> one row per genre that gets documents: `genre`, `audience`, `description`, own `quota`."""
@@ -269,6 +307,9 @@ class Genres(Stage):
 
     def parse(self, reply: str, row: Row) -> Any:
         return replies.parse_genres(reply, self.n_genres)
+
+    async def aprocess(self, row: Row) -> list[Row]:
+        return await super().aprocess(row) if has_own_frames(row) else [row]
 
     def children(self, row: Row, found: Row) -> list[Row]:
         quotas = planning.even_shares(row["quota"], self.n_genres)
@@ -298,11 +339,18 @@ class Ideas(Stage):
             "n": self.n_ideas,
         }
 
+    def format_input(self, input: Row) -> Messages:
+        """Ask for ideas or, where several arms share them, for settings that say nothing of the spec."""
+        template = "settings" if input["arm_kind"] == "lead" else self.stage
+        return render_messages(self.mode, template, **self.variables(input))
+
     def parse(self, reply: str, row: Row) -> Any:
+        if row["arm_kind"] == "lead":
+            return pairing.parse_settings(reply, self.n_ideas)
         return replies.parse_ideas(reply, self.n_ideas, len(row["assertions"]))
 
     async def aprocess(self, row: Row) -> list[Row]:
-        if row["state"] != OK:
+        if not has_own_frames(row):
             return [row]
         ideas: list[Row] = []
         rows: list[Row] = []
@@ -326,13 +374,16 @@ class Ideas(Stage):
             ("description",),
             idea=idea["idea"],
             audience=idea["audience"],
-            assertion_numbers=idea["assertions"],
+            assertion_numbers=idea.get("assertions", []),
             quota=1,
         )
 
 
 class Plan(GlobalStep):
-    """All ideas of a spec -> the plan: no idea twice, every claim in enough documents, a length for each."""
+    """All ideas of a spec -> the plan: no idea twice, every claim in enough documents, a length for each.
+
+    Specs planned together get the same frames (`pairing.deal`).
+    """
 
     mean_words: int = 380
     min_documents_per_claim: int = 8
@@ -346,9 +397,13 @@ class Plan(GlobalStep):
         return [*LINEAGE, "n_words", "chosen"]
 
     def process(self, inputs: StepInput) -> Iterable[list[Row]]:  # type: ignore[override]
-        yield planning.plan(
-            inputs, mean_words=self.mean_words, min_documents_per_claim=self.min_documents_per_claim
-        )
+        sizes = {"mean_words": self.mean_words, "min_documents_per_claim": self.min_documents_per_claim}
+        alone = [row for row in inputs if row["arm_kind"] == "alone"]
+        groups = sorted({row["group"] for row in inputs if row["arm_kind"] != "alone"})
+        planned = planning.plan(alone, **sizes) if alone else []
+        for group in groups:
+            planned += pairing.deal_group([row for row in inputs if row["group"] == group], **sizes)
+        yield planned
 
 
 class Documents(Stage):

@@ -2,7 +2,8 @@
 
 It reads the prompt as a model does, through the tags in the user message, and draws every choice from a
 random generator seeded by the request, so equal requests give equal replies in any process.
-Here: dispatch and the planning stages. Documents, genres and ideas are composed in `composer.py`.
+Here: dispatch and the planning stages. Documents, genres and ideas are composed in `composer.py`,
+settings and opposites in `compose_settings.py`.
 It is a rehearsal of the pipeline, not research data.
 """
 
@@ -21,6 +22,7 @@ from typing import Any
 import orjson
 
 from .compose_readings import LEANING
+from .compose_settings import invert, setting_proposals
 from .composer import Brief, Point, compose, propose_genres, propose_ideas, restate
 from .messages import sections
 
@@ -279,6 +281,22 @@ def _ideas(user: str, parts: dict[str, str], rng: random.Random) -> str:
     )
 
 
+def _settings(user: str, parts: dict[str, str], rng: random.Random) -> str:
+    n = _number(r"JSON list of (\d+) objects", user, 5)
+    found = re.search(r'^Texts of the genre "(.*?)" \(', user, re.MULTILINE)
+    taken = [line for line in parts.get("existing_ideas", "").split("\n") if line]
+    proposals = setting_proposals(rng, n, found.group(1) if found else "essay", taken)
+    return _json([{"idea": item.setting, "audience": item.audience} for item in proposals])
+
+
+def _inversions(user: str, parts: dict[str, str], rng: random.Random) -> str:
+    found = []
+    for item in _items(parts["assertions"]):
+        assertion, reason = invert(item["assertion"], item.get("reason") or "")
+        found.append({"n": item["n"], "assertion": assertion, "reason": reason})
+    return _json(found)
+
+
 def _documents(user: str, parts: dict[str, str], rng: random.Random) -> str:
     brief = _items(parts["brief"])[0]
     tag = re.findall(r"^Answer with the text between <([a-z0-9-]+)> and ", user, re.MULTILINE)[-1]
@@ -305,5 +323,7 @@ STAGES: dict[str, Callable[[str, dict[str, str], random.Random], str]] = {
     "requirements": _requirements,
     "genres": _genres,
     "ideas": _ideas,
+    "settings": _settings,
+    "inversions": _inversions,
     "documents": _documents,
 }

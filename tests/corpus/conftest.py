@@ -64,6 +64,7 @@ def document(i: int, name: str) -> dict[str, Any]:
         "genre": ("essay", "memo", "faq")[i % 3],
         "audience": ("cooks", "critics")[i % 2],
         "idea": f"angle {i}",
+        "pair_id": "",
         "claim_ids": claim_ids,
         "claims_expressed": [] if i % 10 == 9 else claim_ids,
         "assistant": "Milla",
@@ -181,7 +182,7 @@ def build_corpus(folder: Path, *, n_documents: int = N_DOCUMENTS, shard_bytes: i
 
 
 def write_work_folder(corpus: Path) -> None:
-    """Four near-duplicates and two documents with a wrong name; a ledger of three calls."""
+    """Four near-duplicates and two documents with a wrong name; a ledger of four calls, one of them still open."""
     work = corpus.parent / ".work" / corpus.name
     work.mkdir(parents=True, exist_ok=True)
     reasons = ["near_duplicate"] * 4 + ["identity"] * 2
@@ -195,15 +196,18 @@ def write_work_folder(corpus: Path) -> None:
     with ledger:
         ledger.execute(
             "CREATE TABLE IF NOT EXISTS calls (key TEXT PRIMARY KEY, spec, stage, model, state, attempts, "
-            "tokens_in, tokens_out, finish, error, request BLOB, reply BLOB)"
+            "tokens_in, tokens_out, finish, error, request BLOB, reply BLOB, reserved_nano_usd, "
+            "cost_nano_usd, tokens_cached, seconds)"
         )
         ledger.executemany(
             "INSERT OR REPLACE INTO calls "
-            "VALUES (?, ?, 'documents', 'writer', ?, ?, ?, ?, ?, ?, x'00', x'00')",
+            "VALUES (?, ?, 'documents', 'writer', ?, ?, ?, ?, ?, ?, x'00', x'00', ?, ?, ?, ?)",
             [
-                (f"{corpus.name} 1", corpus.name, "ok", 1, 500, 700, "stop", None),
-                (f"{corpus.name} 2", corpus.name, "ok", 2, 510, 800, "stop", None),
-                (f"{corpus.name} 3", corpus.name, "truncated", 1, 520, 900, "length", "hit the limit"),
+                (f"{corpus.name} 1", corpus.name, "ok", 1, 500, 700, "stop", None, 0, 12_000_000, 0, 2.0),
+                (f"{corpus.name} 2", corpus.name, "ok", 2, 510, 800, "stop", None, 0, 24_000_000, 448, 3.0),
+                (f"{corpus.name} 3", corpus.name, "truncated", 1, 520, 900, "length", "hit the limit")
+                + (0, 6_000_000, 0, 4.0),
+                (f"{corpus.name} 4", corpus.name, "sent", 1, None, None, None, None, 30_000_000, 0, 0, None),
             ],
         )
     ledger.close()

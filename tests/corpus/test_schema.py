@@ -18,7 +18,7 @@ SCHEMAS = [DOCUMENT_SCHEMA, CLAIM_SCHEMA, DROPPED_SCHEMA]
 
 def test_document_columns_are_frozen() -> None:
     assert ", ".join(DOCUMENT_SCHEMA.names) == (
-        "doc_id, spec, spec_sha256, arm, domain, subdomain, genre, audience, idea, claim_ids, "
+        "doc_id, spec, spec_sha256, arm, domain, subdomain, genre, audience, idea, pair_id, claim_ids, "
         "claims_expressed, assistant, provider, writer_model, prompt_sha256, work_key, n_tokens, tokenizer, "
         "n_words, states_reason, stop_word_share, duplicate_line_share, spec_overlap_share, train_order, text"
     )

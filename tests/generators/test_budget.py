@@ -94,7 +94,7 @@ def test_a_users_price_wins_over_the_shipped_one(tmp_path):
 def test_a_broken_price_file_is_refused_in_one_line(tmp_path, text):
     path = tmp_path / "prices.toml"
     path.write_text(text)
-    with pytest.raises(BadInput, match="prices.toml"):
+    with pytest.raises(BadInput, match=r"prices\.toml"):
         load_prices(path)
 
 
