@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from specmill.filters import health
-from specmill.generators.handoff import losses
+from specmill.generators.handoff import loss_reason, losses
 from specmill.generators.messages import template_hashes
 
 from .manifest import (
@@ -28,7 +28,7 @@ from .manifest import (
     write_durably,
     write_manifest,
 )
-from .order import PAIRED_STAGES
+from .order import optional_stages
 from .schema import DOCUMENT_SCHEMA, DROPPED_SCHEMA, conform
 from .shards import ShardInfo, assign_train_order, write_claims, write_shards
 from .tokens import NamedTokenizer
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 LIBRARIES = ("specmill", "distilabel", "datatrove", "pyarrow", "tokenizers")
 STAGES = ("domains", "subdomains", "assertions", "genres", "ideas", "documents")
+REVIEWS = ("critique", "revise", "judge")  # stages that look at a document again
 CALL_STATES = ("ok", "truncated", "refused", "unparsed", "failed")
 
 
@@ -70,7 +71,7 @@ def assemble(
             "vocab_size": tokenizer.vocab_size,
         },
         "versions": {name: version(name) for name in LIBRARIES},
-        "prompts": template_hashes(order.mode, PAIRED_STAGES if "paired" in order.configuration else ()),
+        "prompts": template_hashes(order.mode, optional_stages(order.configuration)),
         "stages": _stages(written),
         "funnel": _funnel(written),
         "totals": _totals(documents, [claim.claim_id for claim in order.spec.claims]),
@@ -78,6 +79,8 @@ def assemble(
         "health": _health(documents, order),
         "files": [*map(_file_entry, shards), _file_entry(claims), _spec_entry(spec_bytes)],
     }
+    if written.judge:
+        manifest["judge"] = written.judge
     check_funnel(manifest)
     write_manifest(folder, manifest)
     return manifest
@@ -100,13 +103,13 @@ def _write_dropped(written: Written, path: Path) -> None:
 
 
 def _n_planned(written: Written) -> int:
-    return sum(row["state"] == "ok" or row["failed_stage"] == "documents" for row in written.rows)
+    return sum(row["state"] == "ok" or row["failed_stage"] in ("documents", *REVIEWS) for row in written.rows)
 
 
 def _stages(written: Written) -> list[StageEntry]:
     """Return calls by stage and state. How many were reused differs between runs, so it isn't said here."""
     entries: list[StageEntry] = []
-    for stage in STAGES:
+    for stage in (*STAGES, *(review for review in REVIEWS if review in written.calls)):
         counts: Counter[str] = written.calls.get(stage, Counter())
         states = {state: counts[state] for state in CALL_STATES}
         entries.append(
@@ -117,17 +120,16 @@ def _stages(written: Written) -> list[StageEntry]:
 
 def _rows_out(written: Written, stage: str) -> int:
     """Return how many distinct rows a stage handed on, counted by the lineage of what came out in the end."""
+    if stage in REVIEWS or stage == STAGES[-1]:
+        later = REVIEWS[REVIEWS.index(stage) + 1 :] if stage in REVIEWS else REVIEWS
+        return sum(row["state"] == "ok" or row["failed_stage"] in later for row in written.rows)
     depth = STAGES.index(stage) + 1
     paths = (row["path"].rsplit(".", len(STAGES) - depth) for row in written.rows if row["state"] == "ok")
     return len({parts[0] for parts in paths})
 
 
 def _funnel(written: Written) -> list[FunnelStep]:
-    early = Counter(
-        (row["failed_stage"], "repeated_idea" if row["state"] == "dropped" else row["state"])
-        for row in written.rows
-        if row["state"] != "ok" and row["failed_stage"] in ("plan", "documents")
-    )
+    early = Counter((row["failed_stage"], loss_reason(row)) for row in written.rows if row["state"] != "ok")
     n_planned = _n_planned(written)
     repeated = {reason: n for (stage, reason), n in early.items() if stage == "plan"}
     lost = {reason: n for (stage, reason), n in sorted(early.items()) if stage == "documents"}
@@ -138,10 +140,22 @@ def _funnel(written: Written) -> list[FunnelStep]:
         {"step": "written", "documents": n_written, "dropped": lost},
     ]
     left = n_written
+    if written.judge:
+        steps.append(_judged(early, n_written))
+        left = steps[-1]["documents"]
     for step, dropped in written.filtered.steps.items():
         left -= sum(dropped.values())
         steps.append({"step": step, "documents": left, "dropped": dict(sorted(dropped.items()))})
     return steps
+
+
+def _judged(early: Counter[tuple[str, str]], n_written: int) -> FunnelStep:
+    """Return the step of the judge: what failed, and what could not be judged, are dropped alike."""
+    lost: Counter[str] = Counter()
+    for (stage, reason), n in early.items():
+        if stage in REVIEWS:
+            lost[reason if reason.startswith("judge_") else f"{stage}_{reason}"] += n
+    return {"step": "judged", "documents": n_written - lost.total(), "dropped": dict(sorted(lost.items()))}
 
 
 def _totals(documents: pa.Table, claim_ids: list[str]) -> Totals:

@@ -14,6 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from specmill.generators.backend_names import BUILT_IN, parse_backend
 from specmill.generators.budget import Budget, find_price, load_prices, parse_limit
 from specmill.generators.ledger import CorpusLock, Ledger
 from specmill.generators.planning import Pairing
@@ -49,6 +50,7 @@ def build_corpora(paths: Sequence[str], settings: BuildSettings, progress: Progr
     """Return one outcome per spec, in the order given. Raises BadInput before any work, WorkFailed after it."""
     if settings.budget:
         parse_limit(settings.budget)
+    _check_critic(settings)
     specs = _read_specs(paths)
     tokenizer = load_tokenizer(settings.tokenizer)
     arms = make_arms(specs, settings, read_spec)
@@ -115,11 +117,12 @@ def _make_folder(folder: Path) -> None:
 
 def _forget_other_writer(ledger: Ledger, progress: Progress) -> None:
     """Replies of an earlier built-in writer cost nothing to make again, and must not be mixed with new ones."""
+    from specmill.generators.reader import READER_MODEL
     from specmill.generators.writer import WRITER_MODEL, writer_fingerprint
 
     now = writer_fingerprint()
     if ledger.fact("writer") != now:
-        n_forgotten = ledger.forget_model(WRITER_MODEL)
+        n_forgotten = ledger.forget_model(WRITER_MODEL) + ledger.forget_model(READER_MODEL)
         ledger.set_fact("writer", now)
         if n_forgotten:
             progress.say(f"the built-in writer has changed: its {n_forgotten:,} replies are made again")
@@ -131,11 +134,27 @@ def _open_models(settings: BuildSettings, ledger: Ledger) -> Models:
     planner = writer
     if settings.planner and settings.planner != settings.llm:
         planner = _open_model(settings, settings.planner, "--planner", ledger, budget)
-    return Models(writer, planner)
+    critic = None
+    if settings.critic:
+        critic = _open_model(settings, settings.critic, "--critic", ledger, budget)
+    return Models(writer, planner, critic)
+
+
+def _check_critic(settings: BuildSettings) -> None:
+    if settings.revise and not settings.critic:
+        raise BadInput("--revise: somebody has to say what to mend; name a model as --critic")
+    if not settings.critic:
+        return
+    critic, writer = parse_backend(settings.critic, "--critic"), parse_backend(settings.llm)
+    if critic.model == writer.model:
+        raise BadInput(
+            f"--critic {critic.name}: the writer itself, and a model is a lenient judge of its own prose;"
+            " name another"
+        )
 
 
 def _open_model(settings: BuildSettings, name: str, option: str, ledger: Ledger, budget: Budget) -> SpecLLM:
-    from specmill.generators.backends import open_llm, parse_backend
+    from specmill.generators.backends import open_llm
     from specmill.generators.llms import WriterLLM
 
     backend = parse_backend(name, option)
@@ -145,7 +164,7 @@ def _open_model(settings: BuildSettings, name: str, option: str, ledger: Ledger,
             f"--budget: no price is known for {backend.name}; name one in a file for --prices,"
             " or give the budget in tokens"
         )
-    options = {"timeout_seconds": settings.timeout} if backend.kind != "writer" else {}
+    options = {} if backend.kind in BUILT_IN else {"timeout_seconds": settings.timeout}
     llm = open_llm(
         name,
         base_url=settings.base_url if option == "--llm" else None,

@@ -58,6 +58,8 @@ def _parse_count(ctx: click.Context, parameter: click.Parameter, value: str) -> 
     help="A control corpus from the same plan: no values, reasons detached, or the opposite.",
 )
 @click.option("--planner", help="Who plans, if not the writer; the same spelling.")
+@click.option("--critic", help="Who judges each document: another model than --llm, or 'reader' (built in).")
+@click.option("--revise", is_flag=True, help="Let the critic say what to mend, and the writer mend it, once.")
 @click.option("--base-url", help="Address for --llm, with /v1.")
 @click.option("--budget", help="Most that --out may spend in all, as 50usd or 20Mtokens; a hard stop.")
 @click.option("--prices", type=click.Path(path_type=Path), help="Your prices: TOML, a table per model.")
@@ -127,8 +129,11 @@ def plan(
     """Preview a build: calls, tokens, money, time."""
     from .build import BuildSettings
     from .preview import preview_build
+    from .progress import Progress
 
-    preview_build(specs, BuildSettings(mean_words=words, **options), pilot, output_format)
+    settings = BuildSettings(mean_words=words, **options)
+    with Progress(quiet=quiet) as progress:
+        preview_build(specs, settings, pilot, output_format, progress)
 
 
 @click.command()

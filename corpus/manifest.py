@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from specmill.specs.errors import BadInput, WorkFailed
 
@@ -107,6 +107,7 @@ class Manifest(TypedDict):
     genres: dict[str, GenreEntry]
     health: dict[str, HealthEntry]
     files: list[FileEntry]
+    judge: NotRequired[dict[str, Any]]  # its calibration on planted documents, and what it said of the corpus
 
 
 _KINDS: dict[str, type] = {

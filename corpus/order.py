@@ -35,6 +35,8 @@ class BuildSettings:
     control: tuple[str, ...] = ()
     llm: str = "writer"
     planner: str | None = None
+    critic: str | None = None
+    revise: bool = False
     base_url: str | None = None
     budget: str | None = None
     prices: Path | None = None
@@ -103,6 +105,7 @@ def make_arms(specs: Sequence[Spec], settings: BuildSettings, read: Callable[[st
 def make_order(arm: Arm, settings: BuildSettings, tokenizer: NamedTokenizer, lead: Spec) -> Order:
     """Return the order of one arm. Arms of one plan share the lead's mode: prompts are part of what is compared."""
     spec = arm.spec
+    critic = parse_backend(settings.critic, "--critic") if settings.critic else None
     mode = lead.mode if settings.mode == "auto" else settings.mode
     assistant = settings.assistant or spec.assistant or DEFAULT_ASSISTANT
     provider = settings.provider or spec.provider or DEFAULT_PROVIDER
@@ -113,7 +116,14 @@ def make_order(arm: Arm, settings: BuildSettings, tokenizer: NamedTokenizer, lea
     configuration = {
         "backend": writer.name,
         "writer_model": writer.model,
-        **_named_only({"planner": settings.planner and planner.name, "temperature": settings.temperature}),
+        **_named_only(
+            {
+                "planner": planner.name if settings.planner else None,
+                "critic": critic.name if critic else None,
+                "revise": settings.revise or None,
+                "temperature": settings.temperature,
+            }
+        ),
         "seed": settings.seed,
         "mode": mode,
         "tokens_target": settings.tokens,
@@ -129,7 +139,7 @@ def make_order(arm: Arm, settings: BuildSettings, tokenizer: NamedTokenizer, lea
         "identity": [assistant, provider, spec.principle],
         "configuration": configuration,
         "tokenizer": tokenizer.sha256,
-        "prompts": template_hashes(mode, PAIRED_STAGES if arm.pairing else ()),
+        "prompts": template_hashes(mode, optional_stages(configuration)),
         "code": code_fingerprint(),
     }
     fingerprint = digest(inputs)
@@ -148,6 +158,13 @@ def make_order(arm: Arm, settings: BuildSettings, tokenizer: NamedTokenizer, lea
 def _named_only(choices: dict[str, Any]) -> dict[str, Any]:
     """Return the choices that were made: a default is not part of a corpus' identity."""
     return {name: value for name, value in choices.items() if value is not None}
+
+
+def optional_stages(configuration: dict[str, Any]) -> tuple[str, ...]:
+    """Return the stages beyond the usual ones whose prompts decide a corpus of this configuration."""
+    paired = PAIRED_STAGES if "paired" in configuration else ()
+    judged = ("judge",) if "critic" in configuration else ()
+    return (*paired, *(("critique", "revise") if "revise" in configuration else ()), *judged)
 
 
 def digest(value: Any) -> str:

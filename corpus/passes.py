@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from specmill.specs.claims import Spec
@@ -35,6 +35,7 @@ class Models:
 
     writer: SpecLLM
     planner: SpecLLM
+    critic: SpecLLM | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class Written:
     calls: dict[str, Any]
     filtered: FilterResult
     kept_tokens: int
+    judge: dict[str, Any] = field(default_factory=dict)
 
 
 def write_documents(
@@ -85,7 +87,17 @@ def write_documents(
     for order in short:
         kept = written[order.spec.name].kept_tokens
         progress.say(f"{order.spec.name}: {kept:,} tokens kept after {MAX_PASSES} passes, target not reached")
-    return written
+    if models.critic is None:
+        return written
+    from .judging import judge_entry
+
+    return {
+        order.spec.name: replace(
+            written[order.spec.name],
+            judge=judge_entry(order, written[order.spec.name].rows, models.critic, settings.seed),
+        )
+        for order in orders
+    }
 
 
 def _first_size(spec: Spec, settings: BuildSettings, tokenizer: NamedTokenizer) -> int:
@@ -129,6 +141,8 @@ def _one_pass(
             keep_text=False,
             planner=models.planner,
             pairing=pairing,
+            critic=models.critic,
+            revise=settings.revise,
         )
         run = run_pipeline(pipeline, report=_named(progress, "write"))
         progress.close()

@@ -34,6 +34,7 @@ def _corpus_lines(outcome: Outcome) -> list[str]:
         f"  coverage   {_coverage(manifest)}",
         *_wrapped("  funnel     ", _funnel_parts(manifest)),
         *_wrapped("  quality    ", _health_parts(manifest)),
+        *_wrapped("  judge      ", _judge_parts(manifest)),
         f"  calls      {_calls(outcome)}",
     ]
     warnings = [_planning_losses(manifest), _thin_coverage(manifest), _too_few_tokens(manifest)]
@@ -72,6 +73,20 @@ def _health_parts(manifest: Manifest) -> list[str]:
     return [part if number == 0 else f"| {part}" for number, part in enumerate(parts)]
 
 
+def _judge_parts(manifest: Manifest) -> list[str]:
+    judge = manifest.get("judge")
+    if judge is None:
+        return []
+    planted = judge["calibration"]
+    told = [f"{name} {n:,}" for name, n in {**judge["verdicts"], **judge["reviews"]}.items()]
+    return [
+        f"{judge['model']}:",
+        f"{', '.join(told)};",
+        f"on {planted['n']:,} planted documents precision {planted['precision']}, recall {planted['recall']},",
+        f"unparsed {planted['unparsed']:,}",
+    ]
+
+
 def _calls(outcome: Outcome) -> str:
     if not outcome.built:
         return "none: the corpus was finished already"
@@ -103,6 +118,8 @@ def _too_few_tokens(manifest: Manifest) -> str:
 
 
 def _wrapped(label: str, parts: Sequence[str]) -> list[str]:
+    if not parts:
+        return []
     lines, line = [], label
     for part in parts:
         if len(line) + len(part) > WIDTH and line.strip() != label.strip():

@@ -30,7 +30,7 @@ ARM_NOTICES = {
     "lead": "It leads the shared plan.",
     "pair": "Its spec was set into another spec's plan.",
     "neutral": "A placebo: plain facts about the assistant, no values, set into another spec's plan.",
-    "shuffled": "A control: reasons were detached from the behaviours they belong to, so it does NOT teach its spec.",
+    "shuffled": "A control: reasons were detached from the behaviours they belong to; it does NOT teach its spec.",
     "inverted": "A control: it teaches the OPPOSITE of its spec, on purpose.",
 }
 N_GENRES_SHOWN = 30

@@ -1,4 +1,4 @@
-"""What `--llm`, `--planner` and their like name. Opening one is in `backends.py`; nothing heavy is imported here."""
+"""What `--llm`, `--planner` and `--critic` name. Opening one is in `backends.py`; nothing heavy is imported."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from specmill.specs.errors import BadInput
 
-BUILT_IN = ("writer",)
-KINDS = ("openai", "anthropic")
+BUILT_IN = ("writer", "reader")
+KINDS = ("openai", "anthropic", "openai-batch", "anthropic-batch", "vllm", "litellm")
 _FORMS = (
-    "'writer', 'openai:MODEL' or 'anthropic:MODEL', the latter two also with '@http://...' for an address"
+    "'writer' or one of {} with a model, as 'openai:MODEL', also with '@http://...' for an address".format(
+        ", ".join(f"{kind}:" for kind in KINDS)
+    )
 )
 
 
@@ -35,6 +37,10 @@ def parse_backend(name: str, option: str = "--llm") -> Backend:
     Backend(kind='openai', model='meta/llama', base_url='http://localhost:8000/v1')
     """
     if name in BUILT_IN:
+        if (name == "reader") != (option == "--critic"):
+            raise BadInput(
+                f"{option} {name}: the built-in writer writes and plans, the built-in reader judges"
+            )
         return Backend(name, name)
     found = re.fullmatch(r"([a-z-]+):(.+?)(?:@(https?://.+))?", name.strip())
     if not found or found.group(1) not in KINDS:

@@ -102,6 +102,13 @@ def _staged_row(row: Row, *, spec: Spec, identity: Identity, llm: SpecLLM) -> Ro
     }
 
 
+def loss_reason(row: Row) -> str:
+    """Return the reason code of a row that did not become a document."""
+    if row["state"] != "dropped":
+        return str(row["state"])
+    return str(row.get("drop_reason") or row["failure"]).replace(" ", "_")[:60]
+
+
 def losses(rows: Sequence[Row]) -> Iterator[Row]:
     """Yield what did not become a document, as rows of the dropped table (lost before any filter ran)."""
     for row in rows:
@@ -109,7 +116,7 @@ def losses(rows: Sequence[Row]) -> Iterator[Row]:
             yield {
                 "doc_id": "",
                 "stage": row["failed_stage"],
-                "reason": "repeated_idea" if row["state"] == "dropped" else row["state"],
+                "reason": loss_reason(row),
                 "detail": row["failure"][:300],
                 "work_key": row.get("work_key", ""),
                 "genre": row.get("genre") or "",

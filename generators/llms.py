@@ -23,7 +23,9 @@ from .budget import FREE, NOTHING, Budget, Price, Spend
 from .distilabel_parts import AsyncLLM
 from .ledger import FAILED, OK, REJECTED, TRUNCATED, UNPARSED, Ledger, Reply, canonical_json, work_key
 from .messages import Messages
-from .writer import WRITER_MODEL, answer
+from .reader import READER_MODEL
+from .reader import reply as read_and_reply
+from .writer import WRITER_MODEL, answer, reply
 
 # One fixed step between the seeds of two attempts at a request, so that a retry is a new request on the
 # wire (with its own key), and the same one in every run.
@@ -348,7 +350,19 @@ class WriterLLM(SpecLLM):
         """Name the token counter behind `usage`; without one, words are counted."""
         self._count_tokens = count_tokens
 
+    def _reply(self, messages: Messages, seed: int) -> str:
+        return reply(messages, seed=seed)
+
     async def _try(self, request: dict[str, Any]) -> Reply:
-        completion = answer(request, self._count_tokens)
+        completion = answer(request, self._count_tokens, self._reply)
         state = TRUNCATED if completion.finish == "length" else OK
         return Reply(completion.text, state, completion.finish, completion.tokens_in, completion.tokens_out)
+
+
+class ReaderLLM(WriterLLM):
+    """The built-in reader: judges documents by rules, so that review can be rehearsed without a model."""
+
+    model: str = READER_MODEL
+
+    def _reply(self, messages: Messages, seed: int) -> str:
+        return read_and_reply(messages, seed=seed)

@@ -14,6 +14,7 @@ from specmill.specs.claims import Spec
 from .distilabel_parts import LoadDataFromDicts, Pipeline
 from .llms import SpecLLM
 from .planning import Pairing, spec_row
+from .review import Critique, Judge, Revise
 from .stages import Assertions, Documents, Domains, Genres, Ideas, Plan, Subdomains
 
 
@@ -36,11 +37,14 @@ def spec_pipeline(
     keep_text: bool = True,
     planner: SpecLLM | None = None,
     pairing: Pairing | None = None,
+    critic: SpecLLM | None = None,
+    revise: bool = False,
 ) -> Pipeline:
     """Return the pipeline for specs of one mode, each with the number of documents to plan for it.
 
     `llm` writes the documents; all that comes before them is asked of `planner`, or of `llm` too. With a
     `pairing`, the specs share one plan, and its control arms come out beside them.
+    A `critic` judges each document; with `revise`, it first says what to mend, and `llm` mends it once.
     """
     planner = planner or llm
     with Pipeline(name="specmill") as pipeline:
@@ -51,6 +55,14 @@ def spec_pipeline(
         genres = Genres(llm=planner, mode=mode, n_genres=sizes.n_genres)
         ideas = Ideas(llm=planner, mode=mode, n_ideas=sizes.n_ideas)
         plan = Plan(mean_words=sizes.mean_words, min_documents_per_claim=sizes.min_documents_per_claim)
-        documents = Documents(llm=llm, mode=mode, keep_text=keep_text)
+        documents = Documents(llm=llm, mode=mode, keep_text=keep_text, keep_context=critic is not None)
         load >> domains >> subdomains >> assertions >> genres >> ideas >> plan >> documents
+        last = documents
+        if critic is not None and revise:
+            critique = Critique(llm=critic, mode=mode)
+            last = Revise(llm=llm, mode=mode, keep_text=keep_text)
+            documents >> critique >> last
+        if critic is not None:
+            judge = Judge(llm=critic, mode=mode)
+            last >> judge
     return pipeline

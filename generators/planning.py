@@ -63,7 +63,7 @@ def spec_row(spec: Spec, n_documents: int, pairing: Pairing | None = None) -> Ro
         "spec": spec.name,
         "group": pairing.lead if pairing else spec.name,
         "arm_kind": kind,
-        "controls": pairing.controls if pairing and kind == "lead" else {},
+        "controls": [list(pair) for pair in pairing.controls.items()] if pairing and kind == "lead" else [],
         "principle": spec.principle,
         "path": spec.name,
         "quota": n_documents,

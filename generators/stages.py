@@ -271,13 +271,11 @@ class Assertions(Stage):
         """Return the subdomain with its assertions and, below a lead, the same for its control arms."""
         rows = await super().aprocess(row)
         told = [lead for lead in rows if lead["state"] == OK]
-        controls = [
-            await self._control(lead, arm, kind) for lead in told for arm, kind in lead["controls"].items()
-        ]
+        controls = [await self._control(lead, arm, kind) for lead in told for arm, kind in lead["controls"]]
         return rows + controls
 
     async def _control(self, lead: Row, arm: str, kind: str) -> Row:
-        row = {**lead, "arm_kind": kind, "controls": {}}
+        row = {**lead, "arm_kind": kind, "controls": []}
         if kind == "shuffled":  # reasons cross subdomains: moved at the plan, where all are known
             return {**row, "spec": arm}
         shown = planning.numbered(lead["assertions"], with_reasons=True)
@@ -411,6 +409,7 @@ class Documents(Stage):
 
     max_new_tokens: int = 4096
     keep_text: bool = True  # our own engine reads texts from the ledger at the end instead
+    keep_context: bool = False  # what a review has to see of the plan
 
     needs: ClassVar[Names] = ("genre", "audience", "idea", "chosen", "passage", "subdomain", "n_words")
     adds: ClassVar[Names] = ("document", "work_key", "prompt_sha256", "answer_tag")
@@ -451,4 +450,5 @@ class Documents(Stage):
             "answer_tag": self._tag(row),
             "document": found["items"] if self.keep_text else "",
         }
-        return [child(row, 0, ("passage", "chosen", "assertions", "assertion_numbers", "summary"), **fields)]
+        context = ("passage", "chosen", "assertions", "assertion_numbers", "summary")
+        return [child(row, 0, () if self.keep_context else context, **fields)]

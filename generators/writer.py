@@ -22,6 +22,7 @@ from typing import Any
 import orjson
 
 from .compose_readings import LEANING
+from .compose_revision import revise
 from .compose_settings import invert, setting_proposals
 from .composer import Brief, Point, compose, propose_genres, propose_ideas, restate
 from .messages import sections
@@ -44,19 +45,25 @@ class Completion:
 
 @cache
 def writer_fingerprint() -> str:
-    """Return a hash of the writer's code and grammar: replies of another one must not be mixed in."""
+    """Return a hash of the writer's and the reader's code and grammar: replies of others must not be mixed in."""
     room = Path(__file__).parent
-    files = [*room.glob("compose*.py"), room / "writer.py", *(room / "grammar").glob("*")]
+    readers = [*room.glob("reader*.py"), room / "review_replies.py"]
+    files = [*room.glob("compose*.py"), *readers, room / "writer.py", *(room / "grammar").glob("*")]
     digest = hashlib.sha256()
     for path in sorted(files):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 
 
-def answer(request: Item, count_tokens: Callable[[str], int] | None = None) -> Completion:
+def answer(
+    request: Item,
+    count_tokens: Callable[[str], int] | None = None,
+    respond: Callable[[list[dict[str, str]], int], str] | None = None,
+) -> Completion:
     """Return the completion of a chat request, cut at its `max_tokens` as a real server would."""
     count = count_tokens or (lambda text: len(text.split()))
-    text = reply(request["messages"], seed=int(request.get("seed") or 0))
+    seed = int(request.get("seed") or 0)
+    text = respond(request["messages"], seed) if respond else reply(request["messages"], seed=seed)
     tokens_in = sum(count(message["content"]) for message in request["messages"])
     tokens_out, finish = count(text), "stop"
     limit = request.get("max_tokens")
@@ -326,4 +333,5 @@ STAGES: dict[str, Callable[[str, dict[str, str], random.Random], str]] = {
     "settings": _settings,
     "inversions": _inversions,
     "documents": _documents,
+    "revise": revise,
 }
