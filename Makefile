@@ -4,7 +4,7 @@ BIN := .venv/bin
 ROOMS := specs generators filters corpus trainers evals data_cards
 TOKENS ?= 1.6M
 
-.PHONY: help setup corpus test quick check format types layers bench shape wheel clean
+.PHONY: help setup corpus test quick check format types layers bench stress shape wheel clean
 
 help:
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -34,6 +34,9 @@ layers: setup
 
 bench: setup ## measure speed, as ratios against a named peer in the same run
 	$(BIN)/python -m tests.bench
+
+stress: setup ## faults, kill -9 and budgets at full size, over real servers and processes (a quarter of an hour)
+	$(BIN)/python -m tests.stress
 
 shape: setup ## print lines of code, function and module sizes per room
 	$(BIN)/python tests/bench/shape.py

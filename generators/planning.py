@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ ChildMaker = Callable[..., Row]
 CLAIMS_PER_SECTION = 12
 CLAIMS_PER_CALL = 36
 MAX_ASSERTIONS = 4
+# Of two ideas of one genre and subdomain; what differs in a word or two makes the same document.
+SAME_IDEA = 0.85
 # Half as long to one and a half times as long as the mean: one length for all would be a tell.
 LENGTH_STEPS = (0.65, 0.75, 0.85, 0.95, 1.05, 1.15, 1.25, 1.35)
 
@@ -191,6 +194,22 @@ def even_shares(total: int, n: int) -> list[int]:
     [3, 2, 2]
     """
     return [total // n + (number < total % n) for number in range(n)]
+
+
+def novel(proposed: Sequence[Row], existing: Sequence[Row]) -> list[Row]:
+    """Return the ideas that are not an earlier one in other words: word sets of Jaccard below `SAME_IDEA`."""
+    seen = [_words(idea["idea"]) for idea in existing]
+    fresh = []
+    for idea in proposed:
+        words = _words(idea["idea"])
+        if all(len(words & other) < SAME_IDEA * len(words | other) for other in seen):
+            fresh.append(idea)
+            seen.append(words)
+    return fresh
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(re.findall(r"\w+", text.casefold()))
 
 
 def plan(rows: Iterable[Row], *, mean_words: int, min_documents_per_claim: int) -> list[Row]:

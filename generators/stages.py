@@ -29,6 +29,10 @@ Parser = Callable[[str, Row], Any]
 
 # A long list of existing ideas costs more than the repeats it avoids, and those the plan drops.
 TAKEN_SHOWN = 60
+# More documents of one genre about one subdomain ask for further genres.
+IDEAS_PER_GENRE = 40
+# A branch is exhausted when so many rounds in a row bring less than half of what they were asked for.
+STALE_ROUNDS = 2
 
 LINEAGE = [
     "spec",
@@ -119,10 +123,13 @@ class Stage(Task):
         loop = self.llm.event_loop if isinstance(self.llm, AsyncLLM) else asyncio.new_event_loop()
         yield [child for rows in loop.run_until_complete(gather()) for child in rows]
 
-    async def ask(self, row: Row, messages: Messages, parse: Parser | None = None) -> Row:
-        """Return {state, items | failure, work_key} after at most `max_attempts` different requests."""
+    async def ask(self, row: Row, messages: Messages, parse: Parser | None = None, first: int = 0) -> Row:
+        """Return {state, items | failure, work_key} after at most `max_attempts` different requests.
+
+        `first` is the number of the first attempt: where to go on when the same messages were asked before.
+        """
         found: Row = {}
-        for attempt in range(self.max_attempts):
+        for attempt in range(first, first + self.max_attempts):
             generation = await self._generate(row, messages, attempt)
             found = self._read(generation, row, parse or self.parse)
             self._count(row, found["state"], generation)
@@ -300,6 +307,7 @@ class Genres(Stage):
             "subdomain": row["subdomain"],
             "summary": row["summary"],
             "assertions": planning.numbered(row["assertions"], with_reasons=False),
+            "taken": row.get("taken") or [],
             "n": self.n_genres,
         }
 
@@ -307,10 +315,25 @@ class Genres(Stage):
         return replies.parse_genres(reply, self.n_genres)
 
     async def aprocess(self, row: Row) -> list[Row]:
-        return await super().aprocess(row) if has_own_frames(row) else [row]
+        """Ask for genres in rounds that see what exists, until there are enough for the row's quota."""
+        if not has_own_frames(row):
+            return [row]
+        wanted = max(self.n_genres, -(-row["quota"] // IDEAS_PER_GENRE))
+        genres: list[Row] = []
+        while len(genres) < wanted:
+            asked = {**row, "taken": [genre["genre"] for genre in genres]}
+            found = await self.ask(asked, self.format_input(asked))
+            if found["state"] != OK and not genres:
+                return [failed(row, self.stage, found)]
+            names = {genre["genre"].casefold() for genre in genres}
+            fresh = [item for item in found.get("items", ()) if item["genre"].casefold() not in names]
+            genres += fresh
+            if 2 * len(fresh) < self.n_genres:  # what is left of genres in a model isn't worth asking for
+                break
+        return self.children(row, {"items": genres[:wanted]})
 
     def children(self, row: Row, found: Row) -> list[Row]:
-        quotas = planning.even_shares(row["quota"], self.n_genres)
+        quotas = planning.even_shares(row["quota"], len(found["items"]))
         return [
             child(row, number, (), **genre, quota=quota)
             for number, (genre, quota) in enumerate(zip(found["items"], quotas, strict=True))
@@ -351,15 +374,20 @@ class Ideas(Stage):
         if not has_own_frames(row):
             return [row]
         ideas: list[Row] = []
-        rows: list[Row] = []
-        while len(ideas) < row["quota"]:
+        lost: list[Row] = []
+        stale = 0
+        while len(ideas) < row["quota"] and not lost:
             asked = {**row, "taken": [idea["idea"] for idea in ideas[-TAKEN_SHOWN:]]}
-            found = await self.ask(asked, self.format_input(asked))
+            found = await self.ask(asked, self.format_input(asked), first=stale * self.max_attempts)
             if found["state"] != OK:
-                lost = failed(row, self.stage, found)
-                rows = [child(lost, 9999, quota=row["quota"] - len(ideas))]
+                lost = [failed(row, self.stage, found)]
                 break
-            ideas += found["items"]
+            fresh = planning.novel(found["items"], ideas)
+            ideas += fresh
+            stale = stale + 1 if 2 * len(fresh) < self.n_ideas else 0
+            if stale == STALE_ROUNDS:
+                lost = [failed(row, self.stage, {"state": "dropped", "failure": "exhausted"})]
+        rows = [child(gone, 9999, quota=row["quota"] - len(ideas)) for gone in lost]
         return self.children(row, {"items": ideas[: row["quota"]]}) + rows
 
     def children(self, row: Row, found: Row) -> list[Row]:

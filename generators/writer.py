@@ -253,10 +253,11 @@ def _requirements(user: str, parts: dict[str, str], rng: random.Random) -> str:
 
 def _genres(user: str, parts: dict[str, str], rng: random.Random) -> str:
     n = _number(r"JSON list of (\d+) objects", user, 5)
+    taken = [line for line in parts.get("existing_genres", "").split("\n") if line]
     return _json(
         [
             {"genre": genre.name, "audience": genre.audience, "description": genre.description}
-            for genre in propose_genres(rng, n, ())
+            for genre in propose_genres(rng, n, taken)
         ]
     )
 

@@ -126,7 +126,11 @@ def kills(folder: Path, tokens: int, times: int) -> None:
         known: dict[str, int] = {}
         for _ in range(times):
             with subprocess.Popen(
-                command(out, *llm, tokens=tokens), start_new_session=True, cwd=ROOT, stderr=subprocess.DEVNULL
+                command(out, *llm, tokens=tokens),
+                start_new_session=True,
+                cwd=ROOT,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
             ) as process:
                 time.sleep(1.5 + rng.random() * seconds * 2.5 / times)
                 with contextlib.suppress(ProcessLookupError):
