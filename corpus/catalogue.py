@@ -41,10 +41,17 @@ _CALLS = {
     "state": "VARCHAR",
     "attempts": "BIGINT",
     "tokens_in": "BIGINT",
+    "tokens_cached": "BIGINT",
     "tokens_out": "BIGINT",
+    "cost_usd": "DOUBLE",
+    "reserved_usd": "DOUBLE",
+    "seconds": "DOUBLE",
     "finish": "VARCHAR",
     "error": "VARCHAR",
 }
+# What the ledger calls money, in billionths of a dollar; and the columns that older ledgers lack.
+_NANO_USD = {"cost_usd": "cost_nano_usd", "reserved_usd": "reserved_nano_usd"}
+_LATER_COLUMNS = {"tokens_cached", "cost_nano_usd", "reserved_nano_usd", "seconds"}
 
 _MANIFEST_VIEWS = """
 CREATE VIEW manifests AS
@@ -179,16 +186,26 @@ def _read_ledger(ledger: Path, specs: Sequence[str]) -> Any:
     """Calls made for these specs, without requests and replies, as an Arrow table."""
     import pyarrow as pa
 
-    marks = ", ".join("?" for _ in specs)
-    query = f"SELECT {', '.join(_CALLS)} FROM calls WHERE spec IN ({marks})"
     try:
         with closing(sqlite3.connect(f"{ledger.absolute().as_uri()}?mode=ro", uri=True)) as database:
-            rows = database.execute(query, specs).fetchall()
+            rows = database.execute(_ledger_query(database, len(specs)), specs).fetchall()
     except sqlite3.Error as error:
         raise WorkFailed(f"{ledger}: cannot be read as a call ledger ({error})") from None
     columns = list(zip(*rows, strict=True)) or [()] * len(_CALLS)
-    types = [pa.string() if type_ == "VARCHAR" else pa.int64() for type_ in _CALLS.values()]
+    known = {"VARCHAR": pa.string(), "BIGINT": pa.int64(), "DOUBLE": pa.float64()}
+    types = [known[type_] for type_ in _CALLS.values()]
     return pa.table({name: pa.array(c, t) for name, c, t in zip(_CALLS, columns, types, strict=True)})
+
+
+def _ledger_query(database: sqlite3.Connection, n_specs: int) -> str:
+    there = {row[1] for row in database.execute("PRAGMA table_info(calls)")}
+    fields = []
+    for name in _CALLS:
+        column = _NANO_USD.get(name, name)
+        value = "0" if column in _LATER_COLUMNS - there else column
+        fields.append(f"{value} / 1e9" if name in _NANO_USD else value)
+    marks = ", ".join("?" for _ in range(n_specs))
+    return f"SELECT {', '.join(fields)} FROM calls WHERE spec IN ({marks})"
 
 
 def one_line(error: Exception) -> str:

@@ -11,6 +11,7 @@ import click
 
 COMMANDS = {  # name: (where it lives, its line in --help), in the order of the work
     "lint": ("specmill.specs.commands:lint", "Check specs; list their claims and what to mend."),
+    "plan": ("specmill.corpus.commands:plan", "Preview a build: calls, tokens, money, time."),
     "build": ("specmill.corpus.commands:build", "Turn specs into corpora; resumable."),
     "query": ("specmill.corpus.query_command:query", "Ask corpora with SQL or a macro."),
     "card": ("specmill.data_cards.commands:card", "Write the dataset card of a corpus."),

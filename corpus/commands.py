@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from .config import read_config
+
 
 def _parse_count(ctx: click.Context, parameter: click.Parameter, value: str) -> int:
     """Read a count as people write it: 1600000, 1_600_000, 1.6M, 800k."""
@@ -23,6 +25,14 @@ def _parse_count(ctx: click.Context, parameter: click.Parameter, value: str) -> 
 
 @click.command()
 @click.argument("specs", nargs=-1, required=True, metavar="SPEC...")
+@click.option(
+    "--config",
+    is_eager=True,
+    expose_value=False,
+    callback=read_config,
+    type=click.Path(path_type=Path),
+    help="TOML with the options below, without their dashes; what is given here wins.",
+)
 @click.option(
     "--out",
     default="corpora",

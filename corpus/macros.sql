@@ -176,15 +176,17 @@ SELECT corpus, unnest(stage) FROM (
         "unparsed": "BIGINT", "failed": "BIGINT", "rows_out": "BIGINT"}]')) AS stage
     FROM manifests);
 
--- spend: calls in the ledger per stage and model: states, attempts, tokens in and out
+-- spend: calls in the ledger per stage and model, and in all: states, tries, tokens, money, seconds a call
 CREATE MACRO spend() AS TABLE
-SELECT spec, stage, model, count(*) AS calls,
-       count(*) FILTER (state = 'ok') AS ok, count(*) FILTER (state = 'truncated') AS truncated,
+SELECT spec, if(grouping(stage) = 1, 'total', stage) AS stage, model, count(*) AS calls,
+       sum(attempts)::BIGINT AS tries, count(*) FILTER (state = 'ok') AS ok, round(sum(cost_usd), 6) AS usd,
+       sum(tokens_in)::BIGINT AS tokens_in, sum(tokens_out)::BIGINT AS tokens_out,
+       round(avg(seconds), 3) AS seconds, count(*) FILTER (state = 'truncated') AS truncated,
        count(*) FILTER (state = 'refused') AS refused, count(*) FILTER (state = 'unparsed') AS unparsed,
-       count(*) FILTER (state = 'failed') AS failed, count(*) FILTER (state IN ('planned', 'sent')) AS open,
-       sum(attempts)::BIGINT AS attempts, sum(tokens_in)::BIGINT AS tokens_in,
-       sum(tokens_out)::BIGINT AS tokens_out
-FROM calls GROUP BY spec, stage, model ORDER BY spec, stage, model;
+       count(*) FILTER (state = 'failed') AS failed, count(*) FILTER (state = 'sent') AS open,
+       round(sum(reserved_usd), 6) AS reserved_usd, sum(tokens_cached)::BIGINT AS tokens_cached
+FROM calls GROUP BY GROUPING SETS ((spec, stage, model), (spec))
+ORDER BY spec, grouping(calls.stage), stage, model;
 
 -- reuse: for each two corpora, documents of the first found in the second: by id, by call, by text
 CREATE MACRO reuse() AS TABLE

@@ -6,7 +6,9 @@ A key comes from an environment variable and goes into a header; it stands in no
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import aiohttp
@@ -16,13 +18,18 @@ from specmill.specs.errors import BadInput, WorkFailed
 
 from .backend_names import parse_backend, without_secrets
 from .ledger import OK, REFUSED, TRUNCATED, Reply
-from .llms import SEED_STEP, SpecLLM, TryAgain, WriterLLM, rejected
+from .llms import SEED_STEP, ReaderLLM, SpecLLM, TryAgain, WriterLLM, rejected
 from .messages import Messages
 
 LIMITED_STATUS = {429, 529}
 FAULT_STATUS = {408, 409, 425, 500, 502, 503, 504}
 FATAL_STATUS = {401, 402, 403, 404}
+BATCH_IN_FLIGHT = 10_000  # a batch is slow however small it is, so the calls of a stage should share one
 ANTHROPIC_VERSION = "2023-06-01"
+
+
+class Rejected(Exception):
+    """The endpoint will never take this request."""
 
 
 class HttpLLM(SpecLLM):
@@ -78,36 +85,47 @@ class HttpLLM(SpecLLM):
 
     async def _try(self, request: dict[str, Any]) -> Reply:
         try:
-            async with self._client().post(self._url(self.path), json=request) as response:
+            answer = await self._call("POST", self.path, json=request)
+        except Rejected as refusal:
+            return rejected(str(refusal))
+        return self._read_or_try_again(answer)
+
+    async def _call(self, method: str, path: str, **body: Any) -> bytes:
+        """Return what an endpoint answers. Raises TryAgain, Rejected, or WorkFailed where every call would fail."""
+        try:
+            async with self._client().request(method, self._url(path), **body) as response:
                 if response.status == 200:
-                    return self._read_or_try_again(await response.json(content_type=None))
-                told = self._safe(f"HTTP {response.status}: {(await response.text())[:300]}")
-                return self._refused(response, told)
+                    return await response.read()
+                raise self._refusal(response, self._safe(f"HTTP {response.status}: {await response.text()}"))
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise TryAgain(self._safe(f"{type(error).__name__}: {error}"), unreachable=True) from None
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            told = self._safe(f"{type(error).__name__}: {error}"[:300])
+            told = self._safe(f"{type(error).__name__}: {error}")[:300]
             raise TryAgain(told, may_be_billed=True) from None
 
-    def _read_or_try_again(self, body: Any) -> Reply:
+    def _read_or_try_again(self, answer: bytes) -> Reply:
         try:
-            return self._read(body)
+            return self._read(json.loads(answer))
         except (KeyError, IndexError, TypeError, AttributeError, ValueError):
-            told = self._safe(f"the answer has another shape than the API's: {str(body)[:200]}")
-            raise TryAgain(told, may_be_billed=True) from None
+            told = self._safe(
+                f"the answer has another shape than the API's: {answer.decode(errors='replace')}"
+            )
+            raise TryAgain(told[:300], may_be_billed=True) from None
 
-    def _refused(self, response: aiohttp.ClientResponse, told: str) -> Reply:
+    def _refusal(self, response: aiohttp.ClientResponse, told: str) -> Exception:
+        """Return what a status other than 200 means. The text was made safe before it is cut: half a key is one."""
+        told = told[:300]
         if response.status in FATAL_STATUS:
             where = without_secrets(self.base_url)
-            raise WorkFailed(
+            return WorkFailed(
                 f"{where} refuses model {self.model!r}: {told}; replies so far are kept, rerun to go on"
             )
         after = _seconds(response.headers.get("retry-after"))
         if response.status in LIMITED_STATUS:
-            raise TryAgain(told, after_seconds=after, limited=True)
+            return TryAgain(told, after_seconds=after, limited=True)
         if response.status in FAULT_STATUS:
-            raise TryAgain(told, after_seconds=after)
-        return rejected(told)
+            return TryAgain(told, after_seconds=after)
+        return Rejected(told)
 
     def _safe(self, text: str) -> str:
         """Return a text without the key in it: an API may repeat what it was sent."""
@@ -125,16 +143,21 @@ class OpenAICompatibleLLM(HttpLLM):
         return {"Authorization": f"Bearer {key}"} if key else {}
 
     def _read(self, body: Any) -> Reply:
-        choice, usage = body["choices"][0], body.get("usage") or {}
-        message, finish = choice["message"], choice.get("finish_reason") or "stop"
-        text, refusal = message.get("content") or "", message.get("refusal")
-        tokens_in = int(usage.get("prompt_tokens") or 0)
-        tokens_out = int(usage.get("completion_tokens") or 0)
-        cached = int((usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0)
-        state = TRUNCATED if finish == "length" else OK
-        if refusal or finish == "content_filter":
-            text, state = refusal or text, REFUSED
-        return Reply(text, state, finish, tokens_in, tokens_out, tokens_cached=cached)
+        return read_completion(body)
+
+
+def read_completion(body: Any) -> Reply:
+    """Return the reply in an OpenAI chat completion."""
+    choice, usage = body["choices"][0], body.get("usage") or {}
+    message, finish = choice["message"], choice.get("finish_reason") or "stop"
+    text, refusal = message.get("content") or "", message.get("refusal")
+    tokens_in = int(usage.get("prompt_tokens") or 0)
+    tokens_out = int(usage.get("completion_tokens") or 0)
+    cached = int((usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0)
+    state = TRUNCATED if finish == "length" else OK
+    if refusal or finish == "content_filter":
+        text, state = refusal or text, REFUSED
+    return Reply(text, state, finish, tokens_in, tokens_out, tokens_cached=cached)
 
 
 class AnthropicLLM(HttpLLM):
@@ -199,14 +222,41 @@ def open_llm(
 ) -> SpecLLM:
     """Return the back-end a command-line name stands for; `options` are fields of its class."""
     backend = parse_backend(name, option)
+    if backend.kind.endswith("-batch"):
+        max_in_flight = max(max_in_flight, BATCH_IN_FLIGHT)
     address = backend.base_url or base_url
+    if backend.kind == "reader":
+        return ReaderLLM(seed=seed, max_in_flight=1, **options)
     if backend.kind == "writer":
         if base_url:
             raise BadInput("--base-url: the writer has none; use --llm openai:MODEL with it")
         return WriterLLM(seed=seed, max_in_flight=1, **options)
     shared = {"model": backend.model, "seed": seed, "max_in_flight": max_in_flight, **options}
-    if backend.kind == "anthropic":
-        usual = os.environ.get("ANTHROPIC_BASE_URL", "https://api.anthropic.com").rstrip("/")
-        return AnthropicLLM(base_url=address or (usual if usual.endswith("/v1") else usual + "/v1"), **shared)
-    usual = os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
-    return OpenAICompatibleLLM(base_url=address or usual, **shared)
+    if backend.kind == "litellm":
+        from .litellm_backend import LiteLLMBackend
+
+        return LiteLLMBackend(base_url=address or "", **shared)
+    if backend.kind == "vllm" and not address:
+        raise BadInput(
+            f"{option} {backend.name}: no server runs for it; name one as {backend.name}@http://..."
+        )
+    if (
+        backend.kind == "vllm"
+    ):  # with a key variable of its own: OpenAI's key is nothing for that server to see
+        return OpenAICompatibleLLM(base_url=address, **{"key_variable": "VLLM_API_KEY", **shared})
+    return _http_class(backend.kind)(base_url=address or _usual_address(backend.kind), **shared)
+
+
+def _http_class(kind: str) -> Callable[..., HttpLLM]:
+    if not kind.endswith("-batch"):
+        return AnthropicLLM if kind == "anthropic" else OpenAICompatibleLLM
+    from .batches import AnthropicBatchLLM, OpenAIBatchLLM
+
+    return AnthropicBatchLLM if kind == "anthropic-batch" else OpenAIBatchLLM
+
+
+def _usual_address(kind: str) -> str:
+    if kind.startswith("openai"):
+        return os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
+    usual = os.environ.get("ANTHROPIC_BASE_URL", "https://api.anthropic.com").rstrip("/")
+    return usual if usual.endswith("/v1") else usual + "/v1"

@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import os
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -213,6 +214,10 @@ class Ledger:
     def forget_model(self, model: str) -> int:
         """Drop all calls of one model and return how many: for a model that costs nothing to ask again."""
         return self._db.execute("delete from calls where model = ?", (model,)).rowcount
+
+    def execute(self, statement: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
+        """Run a statement on a table that another module owns (`batches.py`)."""
+        return self._db.execute(statement, values)
 
     def fact(self, name: str) -> str | None:
         row = self._db.execute("select value from facts where name = ?", (name,)).fetchone()

@@ -1,10 +1,12 @@
 """Macros against values worked out by hand from the rows, and `specmill query` as a user types it."""
 
 import json
+import sqlite3
 import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import closing
 from hashlib import md5
 from pathlib import Path
 from typing import Any
@@ -207,13 +209,49 @@ def test_health_and_stages_come_from_the_manifest(corpus: Path) -> None:
 
 
 def test_spend_sums_the_ledger_and_leaves_requests_unread(corpus: Path) -> None:
-    assert ask(
-        corpus, "SELECT stage, calls, ok, truncated, attempts, tokens_in, tokens_out FROM spend()"
-    ) == [
-        {"stage": "documents", "calls": 3, "ok": 2, "truncated": 1, "attempts": 4}
-        | {"tokens_in": 1530, "tokens_out": 2400}
+    counted = {
+        "calls": 4,
+        "tries": 5,
+        "ok": 2,
+        "truncated": 1,
+        "refused": 0,
+        "unparsed": 0,
+        "failed": 0,
+        "open": 1,
+    }
+    bought = {"tokens_in": 1530, "tokens_cached": 448, "tokens_out": 2400, "usd": 0.042, "reserved_usd": 0.03}
+    sums = counted | bought | {"seconds": 3.0}
+    assert ask(corpus, "SELECT * EXCLUDE spec FROM spend()") == [
+        {"stage": "documents", "model": "writer"} | sums,
+        {"stage": "total", "model": None} | sums,
     ]
     assert "request" not in ask(corpus, "FROM calls")[0]
+
+
+def test_calls_show_money_in_dollars(corpus: Path) -> None:
+    shown = ask(
+        corpus, "SELECT state, cost_usd, reserved_usd, tokens_cached, seconds FROM calls ORDER BY key"
+    )
+    assert [tuple(row.values()) for row in shown] == [
+        ("ok", 0.012, 0.0, 0, 2.0),
+        ("ok", 0.024, 0.0, 448, 3.0),
+        ("truncated", 0.006, 0.0, 0, 4.0),
+        ("sent", 0.0, 0.03, 0, None),
+    ]
+
+
+def test_a_ledger_from_before_money_was_counted_says_nought(make_corpus: MakeCorpus) -> None:
+    corpus = make_corpus()
+    with closing(sqlite3.connect(corpus.parent / ".work/ledger.sqlite")) as ledger:
+        for column in ("reserved_nano_usd", "cost_nano_usd", "tokens_cached", "seconds"):
+            ledger.execute(f"ALTER TABLE calls DROP COLUMN {column}")
+    assert ask(corpus, "SELECT calls, usd, reserved_usd, tokens_cached, seconds FROM spend()")[-1] == {
+        "calls": 4,
+        "usd": 0.0,
+        "reserved_usd": 0.0,
+        "tokens_cached": 0,
+        "seconds": 0.0,
+    }
 
 
 def test_several_corpora_stand_side_by_side(make_corpus: MakeCorpus) -> None:
