@@ -6,7 +6,6 @@ finished is in `order.py`, stages and filters run in `passes.py`, `assemble.py` 
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,21 +13,21 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from specmill.generators.backend_names import BUILT_IN, parse_backend
-from specmill.generators.budget import Budget, find_price, load_prices, parse_limit
+from specmill.generators.budget import parse_limit
 from specmill.generators.ledger import CorpusLock, Ledger
 from specmill.generators.planning import Pairing
 from specmill.specs.claims import Spec, read_spec
 from specmill.specs.errors import BadInput
 
 from .manifest import MANIFEST_NAME, Manifest
+from .models import check_critic, open_models
 from .order import BuildSettings, Order, finished_manifest, make_arms, make_order
-from .passes import Models, Written, write_documents
+from .passes import Written, write_documents
 from .progress import Progress
-from .tokens import DEFAULT, NamedTokenizer, load_tokenizer
+from .tokens import NamedTokenizer, load_tokenizer
 
 if TYPE_CHECKING:
-    from specmill.generators.llms import SpecLLM
+    pass
 
 __all__ = ["BuildSettings", "Outcome", "build_corpora"]
 
@@ -50,7 +49,7 @@ def build_corpora(paths: Sequence[str], settings: BuildSettings, progress: Progr
     """Return one outcome per spec, in the order given. Raises BadInput before any work, WorkFailed after it."""
     if settings.budget:
         parse_limit(settings.budget)
-    _check_critic(settings)
+    check_critic(settings)
     specs = _read_specs(paths)
     tokenizer = load_tokenizer(settings.tokenizer)
     arms = make_arms(specs, settings, read_spec)
@@ -98,8 +97,8 @@ def _make(
         ledger = Ledger(work / "ledger.sqlite")
         try:
             _forget_other_writer(ledger, progress)
-            models = _open_models(settings, ledger)
-            written = write_documents(orders, pairing, settings, models, tokenizer, progress)
+            with open_models(settings, ledger) as models:
+                written = write_documents(orders, pairing, settings, models, tokenizer, progress)
             return {
                 order.folder: _publish(order, written[order.spec.name], tokenizer, progress)
                 for order in orders
@@ -126,67 +125,6 @@ def _forget_other_writer(ledger: Ledger, progress: Progress) -> None:
         ledger.set_fact("writer", now)
         if n_forgotten:
             progress.say(f"the built-in writer has changed: its {n_forgotten:,} replies are made again")
-
-
-def _open_models(settings: BuildSettings, ledger: Ledger) -> Models:
-    budget = Budget(parse_limit(settings.budget) if settings.budget else None, ledger.spent())
-    writer = _open_model(settings, settings.llm, "--llm", ledger, budget)
-    planner = writer
-    if settings.planner and settings.planner != settings.llm:
-        planner = _open_model(settings, settings.planner, "--planner", ledger, budget)
-    critic = None
-    if settings.critic:
-        critic = _open_model(settings, settings.critic, "--critic", ledger, budget)
-    return Models(writer, planner, critic)
-
-
-def _check_critic(settings: BuildSettings) -> None:
-    if settings.revise and not settings.critic:
-        raise BadInput("--revise: somebody has to say what to mend; name a model as --critic")
-    if not settings.critic:
-        return
-    critic, writer = parse_backend(settings.critic, "--critic"), parse_backend(settings.llm)
-    if critic.model == writer.model:
-        raise BadInput(
-            f"--critic {critic.name}: the writer itself, and a model is a lenient judge of its own prose;"
-            " name another"
-        )
-
-
-def _open_model(settings: BuildSettings, name: str, option: str, ledger: Ledger, budget: Budget) -> SpecLLM:
-    from specmill.generators.backends import open_llm
-    from specmill.generators.llms import WriterLLM
-
-    backend = parse_backend(name, option)
-    price = find_price(load_prices(settings.prices), backend.kind, backend.model)
-    if price is None and budget.limit is not None and budget.limit.unit == "usd":
-        raise BadInput(
-            f"--budget: no price is known for {backend.name}; name one in a file for --prices,"
-            " or give the budget in tokens"
-        )
-    options = {} if backend.kind in BUILT_IN else {"timeout_seconds": settings.timeout}
-    llm = open_llm(
-        name,
-        base_url=settings.base_url if option == "--llm" else None,
-        seed=settings.seed,
-        max_in_flight=settings.concurrency,
-        option=option,
-        temperature=settings.temperature,
-        thinking_tokens=settings.thinking_tokens,
-        **options,
-    )
-    if isinstance(llm, WriterLLM):
-        llm.count_with(load_tokenizer(DEFAULT).count)
-    llm.use_ledger(ledger, budget=budget, price=price)
-
-    async def check() -> None:
-        try:
-            await llm.check()
-        finally:
-            await llm.aclose()
-
-    asyncio.run(check())
-    return llm
 
 
 def _publish(order: Order, written: Written, tokenizer: NamedTokenizer, progress: Progress) -> Outcome:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from specmill.specs.claims import Spec
 from specmill.specs.errors import WorkFailed
 
+from .models import Models
 from .order import BuildSettings, Order, digest
 from .progress import Progress
 from .tokens import NamedTokenizer
@@ -27,15 +28,6 @@ MAX_PASSES = 4
 PASS_STEP = 1.1
 # A pass at most quadruples a plan: where nearly all is refused, more would be spent and not kept.
 MOST_STEPS = 15
-
-
-@dataclass(frozen=True, slots=True)
-class Models:
-    """The LLMs of a build: who plans and who writes, often one and the same."""
-
-    writer: SpecLLM
-    planner: SpecLLM
-    critic: SpecLLM | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,9 +34,10 @@ from specmill.generators.planning import Pairing, digest
 from specmill.generators.stages import Stage
 from specmill.specs.claims import read_spec
 
-from .build import _check_critic, _forget_other_writer, _make_folder, _open_models, _read_specs
+from .build import _forget_other_writer, _make_folder, _read_specs
+from .models import Models, check_critic, open_models
 from .order import BuildSettings, Order, make_arms, make_order
-from .passes import PASS_STEP, Models, _first_size, _plans_itself
+from .passes import PASS_STEP, _first_size, _plans_itself
 from .progress import Progress
 from .tables import print_rows
 from .tokens import NamedTokenizer, load_tokenizer
@@ -180,7 +181,7 @@ def preview_build(
     """Print the preview of a build of these specs; with `pilot`, ask so many real calls per stage first."""
     if settings.budget:
         parse_limit(settings.budget)
-    _check_critic(settings)
+    check_critic(settings)
     job = Job.read(specs, settings)
     preview = rehearse(job)
     if pilot:
@@ -380,16 +381,16 @@ def run_pilot(job: Job, n_calls: int, progress: Progress) -> Pilot:
         ledger = Ledger(work / "ledger.sqlite")
         try:
             _forget_other_writer(ledger, progress)
-            models = _open_models(settings, ledger)
-            writer = planner = WatchedLLM.over(models.writer)
-            if models.planner is not models.writer:
-                planner = WatchedLLM.over(models.planner)
-            # Nothing is filled up: with a few ideas at hand every claim is thin, and the requests for documents
-            # would not be those of the build.
-            critic = WatchedLLM.over(models.critic) if models.critic else None
-            for pipeline in job.pipelines(Models(writer, planner, critic), min_documents_per_claim=0):
-                asyncio.run(_walk(pipeline, n_calls, progress))
-            progress.close()
+            with open_models(settings, ledger) as models:
+                writer = planner = WatchedLLM.over(models.writer)
+                if models.planner is not models.writer:
+                    planner = WatchedLLM.over(models.planner)
+                # Nothing is filled up: with a few ideas at hand every claim is thin, and the requests for documents
+                # would not be those of the build.
+                critic = WatchedLLM.over(models.critic) if models.critic else None
+                for pipeline in job.pipelines(Models(writer, planner, critic), min_documents_per_claim=0):
+                    asyncio.run(_walk(pipeline, n_calls, progress))
+                progress.close()
         finally:
             ledger.close()
     return _read_pilot(
