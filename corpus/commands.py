@@ -138,7 +138,7 @@ def plan(
 ) -> None:
     """Preview a build: calls, tokens, money, time."""
     from .build import BuildSettings
-    from .preview import preview_build
+    from .preview_table import preview_build
     from .progress import Progress
 
     settings = BuildSettings(mean_words=words, **options)

@@ -12,7 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from specmill.corpus.cli import specmill
-from specmill.corpus.preview import Measured, StageCost, _with_revisions, scale
+from specmill.corpus.pilot import Measured, scale, with_revisions
+from specmill.corpus.preview import StageCost
 
 SPEC = """---
 name: patience
@@ -139,7 +140,7 @@ def test_a_pilots_critic_says_how_many_revisions_there_will_be():
         StageCost("toy", name, "m", 100, 0, 0, 1.0, 0, 0.0) for name in ("documents", "critique", "judge")
     ]
     call = Measured(True, 1, 10, 10, 0.02, 3.0)
-    found = _with_revisions(stages, {("critique", "c"): [call] * 4, ("revise", "m"): [call] * 3})
+    found = with_revisions(stages, {("critique", "c"): [call] * 4, ("revise", "m"): [call] * 3})
     assert [(stage.stage, stage.calls) for stage in found] == [
         ("documents", 100),
         ("critique", 100),
