@@ -25,6 +25,7 @@ LIMITED_STATUS = {429, 529}
 FAULT_STATUS = {408, 409, 425, 500, 502, 503, 504}
 FATAL_STATUS = {401, 402, 403, 404}
 BATCH_IN_FLIGHT = 10_000  # a batch is slow however small it is, so the calls of a stage should share one
+OPENAI_HOST = "//api.openai.com/"
 ANTHROPIC_VERSION = "2023-06-01"
 
 
@@ -138,6 +139,12 @@ class OpenAICompatibleLLM(HttpLLM):
 
     usual_variable: ClassVar[str] = "OPENAI_API_KEY"
     path: ClassVar[str] = "/chat/completions"
+
+    def _request(self, messages: Messages, max_tokens: int, attempt: int) -> dict[str, Any]:
+        request = super()._request(messages, max_tokens, attempt)
+        if OPENAI_HOST in self.base_url:  # whose reasoning models refuse the name that all other servers know
+            request["max_completion_tokens"] = request.pop("max_tokens")
+        return request
 
     def _headers(self, key: str) -> dict[str, str]:
         return {"Authorization": f"Bearer {key}"} if key else {}

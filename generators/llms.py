@@ -7,6 +7,7 @@ costs a user money or data is decided here, once. Not here: wire formats (`backe
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 import time
 from abc import abstractmethod
@@ -228,7 +229,7 @@ class SpecLLM(AsyncLLM):
             if resumed is not None:
                 return resumed
             worst, faults, limited_since = self._worst(request), 0, 0.0
-            while True:
+            for number in itertools.count(1):
                 await self._pass_gate()
                 await self._budget.reserve(worst)
                 cost = worst  # what a cancelled call counts as, since it may be billed
@@ -254,7 +255,8 @@ class SpecLLM(AsyncLLM):
                 faults += not (failure.limited or failure.unreachable)
                 if faults >= self.max_tries or self._is_out_of_patience(limited_since):
                     return self._give_up(key, failure)
-                await self._pause(failure, faults)
+                await self._pause(failure, number)
+        raise AssertionError("the loop above ends by returning or raising")
 
     async def _resume(self, key: str) -> Reply | None:
         """Return the reply to what an earlier run bought and didn't fetch; only batches can be fetched later."""
@@ -284,14 +286,14 @@ class SpecLLM(AsyncLLM):
     def _is_out_of_patience(self, limited_since: float) -> bool:
         return bool(limited_since) and time.monotonic() - limited_since > self.patience_seconds
 
-    async def _pause(self, failure: TryAgain, faults: int) -> None:
+    async def _pause(self, failure: TryAgain, number: int) -> None:
         """Wait after a fault: all calls together while the endpoint is gone, else this one alone."""
         assert self._gate is not None
         if failure.unreachable:
             self._gate.gone(failure.error)
             return
         self._gate.up()
-        await self._sleep(max(min(failure.after_seconds, 60.0), _growing(faults)))
+        await self._sleep(max(min(failure.after_seconds, 60.0), _growing(number)))
 
     async def _pass_gate(self) -> None:
         assert self._gate is not None

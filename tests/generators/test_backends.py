@@ -217,3 +217,11 @@ def test_an_unknown_name_is_answered_with_every_kind_there_is(kind):
 def test_openais_key_is_not_sent_to_a_vllm_server(serving):
     _, [(_, headers, _)] = serving(lambda base_url: open_llm("vllm:m", base_url=base_url), completion())
     assert "Authorization" not in headers
+
+
+def test_openais_own_endpoint_gets_the_cap_under_the_name_its_reasoning_models_know():
+    messages = [{"role": "user", "content": "hello"}]
+    own = open_llm("openai:gpt-5", base_url="https://api.openai.com/v1")._request(messages, 9, 0)
+    other = open_llm("openai:gpt-5", base_url="http://localhost:1/v1")._request(messages, 9, 0)
+    assert (own["max_completion_tokens"], "max_tokens" in own) == (9, False)
+    assert (other["max_tokens"], "max_completion_tokens" in other) == (9, False)
