@@ -47,6 +47,13 @@ def _parse_count(ctx: click.Context, parameter: click.Parameter, value: str) -> 
     callback=_parse_count,
     help="Kept tokens to reach, per spec.",
 )
+@click.option(
+    "--min-per-claim",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Kept documents that every claim should have at least; more are planned until it has them.",
+)
 @click.option("--seed", default=0, show_default=True, help="Seed of every choice.")
 @click.option(
     "--llm",

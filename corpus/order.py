@@ -30,6 +30,7 @@ class BuildSettings:
 
     out: Path
     tokens: int = 1_600_000
+    min_per_claim: int = 0
     seed: int = 0
     pair: tuple[str, ...] = ()
     control: tuple[str, ...] = ()
@@ -122,6 +123,7 @@ def make_order(arm: Arm, settings: BuildSettings, tokenizer: NamedTokenizer, lea
                 "critic": critic.name if critic else None,
                 "revise": settings.revise or None,
                 "temperature": settings.temperature,
+                "min_per_claim": settings.min_per_claim or None,
             }
         ),
         "seed": settings.seed,

@@ -22,6 +22,7 @@ from .tokens import NamedTokenizer
 if TYPE_CHECKING:
     from specmill.filters.pipeline import FilterResult
     from specmill.generators.llms import SpecLLM
+    from specmill.generators.pipeline import Sizes
     from specmill.generators.planning import Pairing
 
 MAX_PASSES = 4
@@ -43,6 +44,7 @@ class Written:
     calls: dict[str, Any]
     filtered: FilterResult
     kept_tokens: int
+    thinnest: int  # kept documents of the claim that has fewest
     judge: dict[str, Any] = field(default_factory=dict)
 
 
@@ -65,20 +67,23 @@ def write_documents(
     for number in range(1, MAX_PASSES + 1):
         if number > 1:
             names = ", ".join(order.spec.name for order in short)
-            progress.say(f"pass {number}: {names} below {settings.tokens:,} tokens, planning more documents")
+            progress.say(f"pass {number}: {names} below target, planning more documents")
         for order, done in _one_pass(short, pairing, sizes, settings, models, tokenizer, progress):
             written[order.spec.name] = done
         wanted: Counter[str] = Counter()  # documents of a group: of the arm that lacks most
         for order in short:
-            more = _next_size(written[order.spec.name], settings.tokens)
+            more = _next_size(written[order.spec.name], settings)
             wanted[order.group] = max(wanted[order.group], more)
         short = [order for order in short if wanted[order.group]]
         if not short:
             break
         sizes.update({group: size for group, size in wanted.items() if size})
     for order in short:
-        kept = written[order.spec.name].kept_tokens
-        progress.say(f"{order.spec.name}: {kept:,} tokens kept after {MAX_PASSES} passes, target not reached")
+        done = written[order.spec.name]
+        progress.say(
+            f"{order.spec.name}: target not reached after {MAX_PASSES} passes: {done.kept_tokens:,} tokens kept,"
+            f" {done.thinnest:,} documents of the thinnest claim"
+        )
     if models.critic is None:
         return written
     from .judging import judge_entry
@@ -102,11 +107,16 @@ def _first_size(spec: Spec, settings: BuildSettings, tokenizer: NamedTokenizer) 
     return max(1, round(PASS_STEP * settings.tokens / (settings.mean_words * tokens_per_word)))
 
 
-def _next_size(written: Written, target: int) -> int:
+def _next_size(written: Written, settings: BuildSettings) -> int:
     """Return the size of the next pass, or 0 where there is nothing to gain from one."""
-    if written.kept_tokens >= target or not written.kept_tokens:
+    if not written.kept_tokens:
         return 0
-    steps = min(math.ceil(math.log(target / written.kept_tokens, PASS_STEP)), MOST_STEPS)
+    lacking = max(
+        settings.tokens / written.kept_tokens, settings.min_per_claim / max(written.thinnest, 1 / 2)
+    )
+    if lacking <= 1:
+        return 0
+    steps = min(math.ceil(math.log(lacking, PASS_STEP)), MOST_STEPS)
     return max(written.n_documents + 1, round(written.n_documents * PASS_STEP**steps))
 
 
@@ -120,7 +130,7 @@ def _one_pass(
     progress: Progress,
 ) -> list[tuple[Order, Written]]:
     from specmill.generators.engine import run_pipeline
-    from specmill.generators.pipeline import Sizes, spec_pipeline
+    from specmill.generators.pipeline import spec_pipeline
 
     results = []
     for mode in sorted({order.mode for order in orders}):
@@ -129,7 +139,7 @@ def _one_pass(
             [(order.spec, sizes[order.group]) for order in group if _plans_itself(order, pairing)],
             models.writer,
             mode=mode,
-            sizes=Sizes(mean_words=settings.mean_words),
+            sizes=sizes_of(settings),
             keep_text=False,
             planner=models.planner,
             pairing=pairing,
@@ -148,8 +158,17 @@ def _one_pass(
             ]
             filtered = _filter(order, name, rows, models.writer, settings, tokenizer, progress)
             size = sizes[order.group]
-            results.append((order, Written(name, size, rows, calls, filtered, _kept_tokens(filtered))))
+            kept = _kept_tokens(filtered), _thinnest(filtered, order.spec)
+            results.append((order, Written(name, size, rows, calls, filtered, *kept)))
     return results
+
+
+def sizes_of(settings: BuildSettings) -> Sizes:
+    """Return what a plan is made with."""
+    from specmill.generators.pipeline import Sizes
+
+    usual = Sizes(mean_words=settings.mean_words)
+    return replace(usual, min_documents_per_claim=max(settings.min_per_claim, usual.min_documents_per_claim))
 
 
 def _plans_itself(order: Order, pairing: Pairing | None) -> bool:
@@ -227,3 +246,13 @@ def _kept_tokens(filtered: FilterResult) -> int:
 
     tables = [pq.read_table(path, columns=["n_tokens"]) for path in filtered.kept]
     return sum(int(pc.sum(table["n_tokens"]).as_py() or 0) for table in tables)
+
+
+def _thinnest(filtered: FilterResult, spec: Spec) -> int:
+    import pyarrow.parquet as pq
+
+    counts: Counter[str] = Counter()
+    for path in filtered.kept:
+        for ids in pq.read_table(path, columns=["claim_ids"])["claim_ids"].to_pylist():
+            counts.update(ids)
+    return min(counts[claim.claim_id] for claim in spec.claims)

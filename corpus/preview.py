@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import PrivateAttr
@@ -22,7 +22,7 @@ from specmill.generators.engine import _chain, run_pipeline
 from specmill.generators.ledger import OK, Reply
 from specmill.generators.llms import ReaderLLM, SpecLLM, WriterLLM
 from specmill.generators.messages import Messages
-from specmill.generators.pipeline import Sizes, spec_pipeline
+from specmill.generators.pipeline import spec_pipeline
 from specmill.generators.planning import Pairing
 from specmill.generators.stages import Stage
 from specmill.specs.claims import read_spec
@@ -30,7 +30,7 @@ from specmill.specs.claims import read_spec
 from .build import _read_specs
 from .models import Models
 from .order import BuildSettings, Order, make_arms, make_order
-from .passes import _first_size, _plans_itself
+from .passes import _first_size, _plans_itself, sizes_of
 from .tokens import NamedTokenizer, load_tokenizer
 
 BATCH = 256  # texts tokenized at once
@@ -132,7 +132,7 @@ class Job:
                 ],
                 models.writer,
                 mode=mode,
-                sizes=Sizes(mean_words=self.settings.mean_words, **sizes),
+                sizes=replace(sizes_of(self.settings), **sizes),
                 keep_text=models.critic is not None,  # who reads documents is handed them, ledger or not
                 planner=models.planner,
                 pairing=self.pairing,

@@ -211,6 +211,14 @@ def test_a_build_killed_at_any_moment_goes_on_to_the_same_bytes(spec, corpus, tm
 
 
 @pytest.mark.slow
+def test_a_floor_per_claim_brings_further_documents(spec, corpus, tmp_path):
+    before = read_manifest(corpus)["totals"]["min_documents_per_claim"]
+    floor = 2 * before
+    outcome = build(spec, tmp_path, min_per_claim=floor)
+    assert outcome.manifest["totals"]["min_documents_per_claim"] >= floor
+
+
+@pytest.mark.slow
 def test_a_build_through_the_server_differs_in_the_back_end_only(spec, corpus, tmp_path):
     command = [*COMMAND[:-1], "serve", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
