@@ -94,6 +94,14 @@ def _parse_count(ctx: click.Context, parameter: click.Parameter, value: str) -> 
     help="Room for reasoning on top of a reply's cap.",
 )
 @click.option("--mode", default="auto", show_default=True, type=click.Choice(["auto", "default", "rules"]))
+@click.option(
+    "--context",
+    default="passage",
+    show_default=True,
+    type=click.Choice(["passage", "spec"]),
+    help="What a request shows: its passage (an edit then redoes little), or the whole spec first, which prompt"
+    " caches keep.",
+)
 @click.option("--assistant", help="The assistant's name; else the spec's own.")
 @click.option("--provider", help="Its maker's name; else the spec's own.")
 @click.option(

@@ -45,6 +45,7 @@ class BuildSettings:
     temperature: float | None = None
     thinking_tokens: int = 0
     mode: str = "auto"
+    context: str = "passage"
     assistant: str | None = None
     provider: str | None = None
     tokenizer: str = DEFAULT
@@ -123,6 +124,7 @@ def make_order(arm: Arm, settings: BuildSettings, tokenizer: NamedTokenizer, lea
                 "critic": critic.name if critic else None,
                 "revise": settings.revise or None,
                 "temperature": settings.temperature,
+                "context": "spec" if settings.context == "spec" else None,
                 "min_per_claim": settings.min_per_claim or None,
             }
         ),

@@ -145,6 +145,7 @@ def _one_pass(
             pairing=pairing,
             critic=models.critic,
             revise=settings.revise,
+            whole_specs=settings.context == "spec",
         )
         run = run_pipeline(pipeline, report=_named(progress, "write"))
         progress.close()

@@ -138,6 +138,7 @@ class Job:
                 pairing=self.pairing,
                 critic=models.critic,
                 revise=self.settings.revise,
+                whole_specs=self.settings.context == "spec",
             )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from specmill.specs.claims import Spec
 
@@ -39,30 +40,35 @@ def spec_pipeline(
     pairing: Pairing | None = None,
     critic: SpecLLM | None = None,
     revise: bool = False,
+    whole_specs: bool = False,
 ) -> Pipeline:
     """Return the pipeline for specs of one mode, each with the number of documents to plan for it.
 
     `llm` writes the documents; all that comes before them is asked of `planner`, or of `llm` too. With a
     `pairing`, the specs share one plan, and its control arms come out beside them.
     A `critic` judges each document; with `revise`, it first says what to mend, and `llm` mends it once.
+    `whole_specs` shows each request the whole spec, not its passage alone (docs/decisions/0003).
     """
     planner = planner or llm
+    common: dict[str, Any] = {"mode": mode}
+    if whole_specs:
+        common["contexts"] = {spec.name: spec.body for spec, _ in specs}
     with Pipeline(name="specmill") as pipeline:
         load = LoadDataFromDicts(data=[spec_row(spec, n_documents, pairing) for spec, n_documents in specs])
-        domains = Domains(llm=planner, mode=mode)
-        subdomains = Subdomains(llm=planner, mode=mode)
-        assertions = Assertions(llm=planner, mode=mode)
-        genres = Genres(llm=planner, mode=mode, n_genres=sizes.n_genres)
-        ideas = Ideas(llm=planner, mode=mode, n_ideas=sizes.n_ideas)
+        domains = Domains(llm=planner, **common)
+        subdomains = Subdomains(llm=planner, **common)
+        assertions = Assertions(llm=planner, **common)
+        genres = Genres(llm=planner, **common, n_genres=sizes.n_genres)
+        ideas = Ideas(llm=planner, **common, n_ideas=sizes.n_ideas)
         plan = Plan(mean_words=sizes.mean_words, min_documents_per_claim=sizes.min_documents_per_claim)
-        documents = Documents(llm=llm, mode=mode, keep_text=keep_text, keep_context=critic is not None)
+        documents = Documents(llm=llm, **common, keep_text=keep_text, keep_context=critic is not None)
         load >> domains >> subdomains >> assertions >> genres >> ideas >> plan >> documents
         last = documents
         if critic is not None and revise:
-            critique = Critique(llm=critic, mode=mode)
-            last = Revise(llm=llm, mode=mode, keep_text=keep_text)
+            critique = Critique(llm=critic, **common)
+            last = Revise(llm=llm, **common, keep_text=keep_text)
             documents >> critique >> last
         if critic is not None:
-            judge = Judge(llm=critic, mode=mode)
+            judge = Judge(llm=critic, **common)
             last >> judge
     return pipeline

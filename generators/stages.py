@@ -21,7 +21,7 @@ from . import pairing, planning, replies
 from .distilabel_parts import AsyncLLM, GlobalStep, StepInput, Task
 from .ledger import FAILED, OK, REFUSED, TRUNCATED, UNPARSED
 from .llms import SpecLLM
-from .messages import Messages, free_tag, render_messages
+from .messages import Messages, free_tag, render_messages, tagged
 
 Row = dict[str, Any]
 Names = tuple[str, ...]
@@ -29,6 +29,7 @@ Parser = Callable[[str, Row], Any]
 
 # A long list of existing ideas costs more than the repeats it avoids, and those the plan drops.
 TAKEN_SHOWN = 60
+CONTEXT = "\n\nThis is the whole Model Spec, for what stands around a passage:\n\n"
 # More documents of one genre about one subdomain ask for further genres.
 IDEAS_PER_GENRE = 40
 # A branch is exhausted when so many rounds in a row bring less than half of what they were asked for.
@@ -64,6 +65,7 @@ class Stage(Task):
     mode: str = "default"
     max_new_tokens: int = 8192
     max_attempts: int = 3
+    contexts: dict[str, str] = {}  # whole specs by name, for the system message  # noqa: RUF012
 
     _calls: dict[tuple[str, str], Counter[str]] = PrivateAttr(default_factory=_no_calls)
 
@@ -87,7 +89,15 @@ class Stage(Task):
 
     def format_input(self, input: Row) -> Messages:
         """Return the messages of a row's first call."""
-        return render_messages(self.mode, self.stage, **self.variables(input))
+        return self.render(self.stage, input)
+
+    def render(self, template: str, row: Row) -> Messages:
+        """Return the messages of a template for a row; a whole spec goes first, where a prefix cache keeps it."""
+        messages = render_messages(self.mode, template, **self.variables(row))
+        context = self.contexts.get(row["spec"], "")
+        if context and template != "settings":  # a setting must say nothing of the spec
+            messages[0]["content"] += CONTEXT + tagged(context, "spec")
+        return messages
 
     def format_output(self, output: str | None, input: Row | None = None) -> Row:
         """Return what a reply says, as Distilabel's Task asks for; our own path reads replies in `ask`."""
@@ -363,7 +373,7 @@ class Ideas(Stage):
     def format_input(self, input: Row) -> Messages:
         """Ask for ideas or, where several arms share them, for settings that say nothing of the spec."""
         template = "settings" if input["arm_kind"] == "lead" else self.stage
-        return render_messages(self.mode, template, **self.variables(input))
+        return self.render(template, input)
 
     def parse(self, reply: str, row: Row) -> Any:
         if row["arm_kind"] == "lead":
