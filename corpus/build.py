@@ -50,6 +50,8 @@ def build_corpora(paths: Sequence[str], settings: BuildSettings, progress: Progr
     if settings.budget:
         parse_limit(settings.budget)
     check_critic(settings)
+    if settings.ray and settings.budget:
+        raise BadInput("--ray: every process would count its own --budget; leave one of the two out")
     specs = _read_specs(paths)
     tokenizer = load_tokenizer(settings.tokenizer)
     arms = make_arms(specs, settings, read_spec)

@@ -119,6 +119,11 @@ def _parse_count(ctx: click.Context, parameter: click.Parameter, value: str) -> 
 @click.option(
     "--workers", default=2, show_default=True, type=click.IntRange(1, 256), help="Processes for the filters."
 )
+@click.option(
+    "--ray",
+    metavar="ADDRESS",
+    help="Run the stages on Distilabel's Ray pipeline: 'local', or the address of a cluster (docs/cluster.md).",
+)
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
 def build(specs: tuple[str, ...], quiet: bool, words: int, **options: Any) -> None:
     """Turn specs into corpora; resumable."""

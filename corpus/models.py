@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from specmill.generators.backend_names import BUILT_IN, Backend, parse_backend
@@ -31,6 +32,12 @@ class Models:
     writer: SpecLLM
     planner: SpecLLM
     critic: SpecLLM | None = None
+
+    def for_other_processes(self, ledger: Path) -> Models:
+        """Return the same models as processes can take them over: each opens the ledger itself."""
+        writer = self.writer.for_other_process(ledger)
+        planner = writer if self.planner is self.writer else self.planner.for_other_process(ledger)
+        return Models(writer, planner, self.critic.for_other_process(ledger) if self.critic else None)
 
 
 @contextmanager

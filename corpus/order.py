@@ -51,6 +51,7 @@ class BuildSettings:
     tokenizer: str = DEFAULT
     mean_words: int = 380
     concurrency: int = 64
+    ray: str | None = None
     workers: int = 2
 
 

@@ -21,6 +21,7 @@ from .tokens import NamedTokenizer
 
 if TYPE_CHECKING:
     from specmill.filters.pipeline import FilterResult
+    from specmill.generators.distilabel_parts import Pipeline
     from specmill.generators.llms import SpecLLM
     from specmill.generators.pipeline import Sizes
     from specmill.generators.planning import Pairing
@@ -130,23 +131,18 @@ def _one_pass(
     progress: Progress,
 ) -> list[tuple[Order, Written]]:
     from specmill.generators.engine import run_pipeline
-    from specmill.generators.pipeline import spec_pipeline
 
     results = []
     for mode in sorted({order.mode for order in orders}):
         group = [order for order in orders if order.mode == mode]
-        pipeline = spec_pipeline(
-            [(order.spec, sizes[order.group]) for order in group if _plans_itself(order, pairing)],
-            models.writer,
-            mode=mode,
-            sizes=sizes_of(settings),
-            keep_text=False,
-            planner=models.planner,
-            pairing=pairing,
-            critic=models.critic,
-            revise=settings.revise,
-            whole_specs=settings.context == "spec",
-        )
+        if settings.ray:
+            from specmill.generators.ray_driver import fill_ledger
+
+            ledger = settings.out / ".work" / "ledger.sqlite"
+            fill_ledger(
+                _pipeline(group, pairing, sizes, settings, models.for_other_processes(ledger)), settings.ray
+            )
+        pipeline = _pipeline(group, pairing, sizes, settings, models)
         run = run_pipeline(pipeline, report=_named(progress, "write"))
         progress.close()
         for order in group:
@@ -162,6 +158,30 @@ def _one_pass(
             kept = _kept_tokens(filtered), _thinnest(filtered, order.spec)
             results.append((order, Written(name, size, rows, calls, filtered, *kept)))
     return results
+
+
+def _pipeline(
+    orders: Sequence[Order],
+    pairing: Pairing | None,
+    sizes: dict[str, int],
+    settings: BuildSettings,
+    models: Models,
+) -> Pipeline:
+    """Return the pipeline of all orders of one mode."""
+    from specmill.generators.pipeline import spec_pipeline
+
+    return spec_pipeline(
+        [(order.spec, sizes[order.group]) for order in orders if _plans_itself(order, pairing)],
+        models.writer,
+        mode=orders[0].mode,
+        sizes=sizes_of(settings),
+        keep_text=False,
+        planner=models.planner,
+        pairing=pairing,
+        critic=models.critic,
+        revise=settings.revise,
+        whole_specs=settings.context == "spec",
+    )
 
 
 def sizes_of(settings: BuildSettings) -> Sizes:

@@ -14,7 +14,7 @@ from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from pydantic import PrivateAttr
 
@@ -136,6 +136,13 @@ class SpecLLM(AsyncLLM):
         self._ledger = ledger
         self._budget = budget or Budget()
         self._price = price or FREE
+
+    def for_other_process(self, ledger_path: Path) -> Self:
+        """Return a copy that opens the ledger itself when it is loaded, and counts no budget."""
+        other: Self = self.model_copy(update={"ledger_path": str(ledger_path)})
+        other._ledger, other._budget, other._slots, other._gate = None, Budget(), None, None
+        other._pending, other._fresh, other._halt = {}, set(), asyncio.Event()
+        return other
 
     def halt(self) -> None:
         """Send nothing new from now on; what is in flight may still come in."""
