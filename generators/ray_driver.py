@@ -1,8 +1,8 @@
 """The stages under Distilabel's own Ray pipeline, behind `--ray`: it fills the call ledger, and nothing else.
 
 What the run gives is read by replaying the ledger in the usual way (`engine.py`), so rows, counts and bytes are
-those of a build without Ray. Stage actors send HTTP and need no GPU, so they stay on the head node, where they share
-the ledger file (SQLite is not for network disks); the other nodes are for vLLM (docs/cluster.md).
+those of a build without Ray. Stage actors send HTTP and need no GPU, so they stay on the head node and share the
+ledger file there (SQLite is not for network disks); the other nodes are for vLLM (docs/cluster.md).
 """
 
 from __future__ import annotations
