@@ -45,6 +45,10 @@ def measure_health(texts: Sequence[str], seed: int = 0) -> dict[str, Figure]:
 
 
 _BANDS, _ROWS = 40, 5
+_MIX, _STEP = (
+    np.uint64(0x9E3779B97F4A7C15),
+    np.uint64(0xD6E8FEB86659FD93),
+)  # odd, as multipliers modulo 2^64 have to be
 
 
 def near_duplicate_share(texts: Sequence[str], threshold: float = 0.7, n: int = 5, seed: int = 0) -> Figure:
@@ -58,26 +62,38 @@ def near_duplicate_share(texts: Sequence[str], threshold: float = 0.7, n: int = 
     for first, second in _candidates(sets, seed):
         if first in partnered and second in partnered:
             continue
-        shared = len(sets[first] & sets[second])
+        shared = len(np.intersect1d(sets[first], sets[second], assume_unique=True))
         if shared >= threshold * (len(sets[first]) + len(sets[second]) - shared):
             partnered |= {first, second}
     return Figure(len(partnered) / max(1, len(texts)), 0, len(texts), seed)
 
 
-def _ngram_sets(texts: Sequence[str], n: int) -> list[frozenset[int]]:
-    number: dict[tuple[str, ...], int] = {}
-    folded = ([word.casefold() for word in split_words(text)] for text in texts)
-    return [frozenset(number.setdefault(gram, len(number)) for gram in _ngrams(words, n)) for words in folded]
+def _ngram_sets(texts: Sequence[str], n: int) -> list[NDArray[np.uint64]]:
+    """Each text's distinct word n-grams as 64-bit hashes: tuples of words take gigabytes for 100,000 documents."""
+    number: dict[str, int] = {}
+    return [
+        _hashed([number.setdefault(word.casefold(), len(number)) for word in split_words(text)], n)
+        for text in texts
+    ]
 
 
-def _candidates(sets: Sequence[frozenset[int]], seed: int) -> Iterator[tuple[int, int]]:
+def _hashed(word_numbers: Sequence[int], n: int) -> NDArray[np.uint64]:
+    words = (np.array(word_numbers, np.uint64) + np.uint64(1)) * _MIX
+    words ^= words >> np.uint64(32)
+    n_grams = max(0, len(words) - n + 1)
+    grams = np.zeros(n_grams, np.uint64)
+    for start in range(n):
+        grams = grams * _STEP + words[start : start + n_grams]
+    return np.unique(grams)
+
+
+def _candidates(sets: Sequence[NDArray[np.uint64]], seed: int) -> Iterator[tuple[int, int]]:
     """Pairs that agree in all rows of some band; of many equal ones, each with the first and with its neighbour."""
-    owners = [index for index, grams in enumerate(sets) if grams]
+    owners = [index for index, grams in enumerate(sets) if len(grams)]
     if not owners:
         return
     rng = np.random.default_rng(seed)
-    codes = rng.integers(0, 2**64, 1 + max(max(sets[index]) for index in owners), np.uint64)
-    grams = np.concatenate([codes[list(sets[index])] for index in owners])
+    grams = np.concatenate([sets[index] for index in owners])
     starts = np.cumsum([0] + [len(sets[index]) for index in owners[:-1]])
     seen: set[tuple[int, int]] = set()
     for _ in range(_BANDS):
