@@ -7,11 +7,11 @@ finished is in `order.py`, stages and filters run in `passes.py`, `assemble.py` 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from specmill.generators.budget import parse_limit
 from specmill.generators.ledger import CorpusLock, Ledger
@@ -21,13 +21,10 @@ from specmill.specs.errors import BadInput
 
 from .manifest import MANIFEST_NAME, Manifest
 from .models import check_critic, open_models
-from .order import BuildSettings, Order, finished_manifest, make_arms, make_order
+from .order import BuildSettings, Order, finished_manifest, make_arms, make_orders
 from .passes import Written, write_documents
 from .progress import Progress
 from .tokens import NamedTokenizer, load_tokenizer
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["BuildSettings", "Outcome", "build_corpora"]
 
@@ -52,10 +49,10 @@ def build_corpora(paths: Sequence[str], settings: BuildSettings, progress: Progr
     check_critic(settings)
     if settings.ray and settings.budget:
         raise BadInput("--ray: every process would count its own --budget; leave one of the two out")
-    specs = _read_specs(paths)
+    specs = read_specs(paths)
     tokenizer = load_tokenizer(settings.tokenizer)
     arms = make_arms(specs, settings, read_spec)
-    orders = [make_order(arm, settings, tokenizer, arms[0].spec if arm.pairing else arm.spec) for arm in arms]
+    orders = make_orders(arms, settings, tokenizer)
     finished = {
         order.folder: manifest for order in orders if (manifest := finished_manifest(order)) is not None
     }
@@ -69,7 +66,7 @@ def build_corpora(paths: Sequence[str], settings: BuildSettings, progress: Progr
     ]
 
 
-def _read_specs(paths: Sequence[str]) -> list[Spec]:
+def read_specs(paths: Sequence[str]) -> list[Spec]:
     specs: dict[str, Spec] = {}
     problems = []
     for path in paths:
@@ -93,18 +90,24 @@ def _make(
     tokenizer: NamedTokenizer,
     progress: Progress,
 ) -> dict[Path, Outcome]:
-    work = settings.out / ".work"
+    with open_ledger(settings.out, progress) as ledger:
+        with open_models(settings, ledger) as models:
+            written = write_documents(orders, pairing, settings, models, tokenizer, progress)
+        return {
+            order.folder: _publish(order, written[order.spec.name], tokenizer, progress) for order in orders
+        }
+
+
+@contextmanager
+def open_ledger(out: Path, progress: Progress) -> Iterator[Ledger]:
+    """Yield the ledger of a corpora folder, which nobody else may write meanwhile."""
+    work = out / ".work"
     _make_folder(work)
     with CorpusLock(work / "lock"):
         ledger = Ledger(work / "ledger.sqlite")
         try:
             _forget_other_writer(ledger, progress)
-            with open_models(settings, ledger) as models:
-                written = write_documents(orders, pairing, settings, models, tokenizer, progress)
-            return {
-                order.folder: _publish(order, written[order.spec.name], tokenizer, progress)
-                for order in orders
-            }
+            yield ledger
         finally:
             ledger.close()
 

@@ -105,6 +105,10 @@ def make_arms(specs: Sequence[Spec], settings: BuildSettings, read: Callable[[st
     return [Arm(spec, pairing) for spec in (lead, *others)]
 
 
+def make_orders(arms: Sequence[Arm], settings: BuildSettings, tokenizer: NamedTokenizer) -> list[Order]:
+    return [make_order(arm, settings, tokenizer, arms[0].spec if arm.pairing else arm.spec) for arm in arms]
+
+
 def make_order(arm: Arm, settings: BuildSettings, tokenizer: NamedTokenizer, lead: Spec) -> Order:
     """Return the order of one arm. Arms of one plan share the lead's mode: prompts are part of what is compared."""
     spec = arm.spec
@@ -125,6 +129,7 @@ def make_order(arm: Arm, settings: BuildSettings, tokenizer: NamedTokenizer, lea
                 "critic": critic.name if critic else None,
                 "revise": settings.revise or None,
                 "temperature": settings.temperature,
+                "thinking_tokens": settings.thinking_tokens or None,
                 "context": "spec" if settings.context == "spec" else None,
                 "min_per_claim": settings.min_per_claim or None,
             }

@@ -58,11 +58,7 @@ def write_documents(
     progress: Progress,
 ) -> dict[str, Written]:
     """Plan, write and filter all corpora; go on with a larger plan where the kept tokens fall short."""
-    sizes = {
-        order.group: _first_size(order.spec, settings, tokenizer)
-        for order in orders
-        if order.spec.name == order.group
-    }
+    sizes = first_sizes(orders, settings, tokenizer)
     written: dict[str, Written] = {}
     short = list(orders)
     for number in range(1, MAX_PASSES + 1):
@@ -96,6 +92,14 @@ def write_documents(
         )
         for order in orders
     }
+
+
+def first_sizes(
+    orders: Sequence[Order], settings: BuildSettings, tokenizer: NamedTokenizer
+) -> dict[str, int]:
+    """Return the documents that a first pass plans, by group: those of arms that share a plan are the lead's."""
+    leads = [order for order in orders if order.spec.name == order.group]
+    return {order.group: _first_size(order.spec, settings, tokenizer) for order in leads}
 
 
 def _first_size(spec: Spec, settings: BuildSettings, tokenizer: NamedTokenizer) -> int:
@@ -140,9 +144,9 @@ def _one_pass(
 
             ledger = settings.out / ".work" / "ledger.sqlite"
             fill_ledger(
-                _pipeline(group, pairing, sizes, settings, models.for_other_processes(ledger)), settings.ray
+                pipeline_of(group, pairing, sizes, settings, models.for_other_processes(ledger)), settings.ray
             )
-        pipeline = _pipeline(group, pairing, sizes, settings, models)
+        pipeline = pipeline_of(group, pairing, sizes, settings, models)
         run = run_pipeline(pipeline, report=_named(progress, "write"))
         progress.close()
         for order in group:
@@ -160,28 +164,32 @@ def _one_pass(
     return results
 
 
-def _pipeline(
+def pipeline_of(
     orders: Sequence[Order],
     pairing: Pairing | None,
-    sizes: dict[str, int],
+    n_documents: dict[str, int],
     settings: BuildSettings,
     models: Models,
+    **changes: Any,
 ) -> Pipeline:
-    """Return the pipeline of all orders of one mode."""
+    """Return the pipeline of all orders of one mode, with so many documents to plan for each group.
+
+    `changes` are to what `spec_pipeline` is told.
+    """
     from specmill.generators.pipeline import spec_pipeline
 
-    return spec_pipeline(
-        [(order.spec, sizes[order.group]) for order in orders if _plans_itself(order, pairing)],
-        models.writer,
-        mode=orders[0].mode,
-        sizes=sizes_of(settings),
-        keep_text=False,
-        planner=models.planner,
-        pairing=pairing,
-        critic=models.critic,
-        revise=settings.revise,
-        whole_specs=settings.context == "spec",
-    )
+    told: dict[str, Any] = {
+        "mode": orders[0].mode,
+        "sizes": sizes_of(settings),
+        "keep_text": False,
+        "planner": models.planner,
+        "pairing": pairing,
+        "critic": models.critic,
+        "revise": settings.revise,
+        "whole_specs": settings.context == "spec",
+    }
+    specs = [(order.spec, n_documents[order.group]) for order in orders if _plans_itself(order, pairing)]
+    return spec_pipeline(specs, models.writer, **{**told, **changes})
 
 
 def sizes_of(settings: BuildSettings) -> Sizes:

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from specmill.generators.distilabel_parts import GlobalStep, Pipeline
-from specmill.generators.engine import _chain
-from specmill.generators.ledger import OK, CorpusLock, Ledger
+from specmill.generators.engine import chain_of
+from specmill.generators.ledger import OK
 from specmill.generators.llms import Halted
 from specmill.generators.planning import digest
 from specmill.generators.stages import Stage
 
-from .build import _forget_other_writer, _make_folder
+from .build import open_ledger
 from .models import Models, open_models
 from .preview import Job, StageCost, WatchedLLM
 from .progress import Progress
@@ -46,33 +46,25 @@ Pilot = dict[tuple[str, str], list[Measured]]  # by (stage, model as the ledger 
 def run_pilot(job: Job, n_calls: int, progress: Progress) -> Pilot:
     """Ask at most `n_calls` requests per stage (and mode) of the real back-ends; the ledger of --out keeps them."""
     settings = job.settings
-    work = settings.out / ".work"
-    _make_folder(work)
-    with CorpusLock(work / "lock"):
-        ledger = Ledger(work / "ledger.sqlite")
-        try:
-            _forget_other_writer(ledger, progress)
-            with open_models(settings, ledger) as models:
-                writer = planner = WatchedLLM.over(models.writer)
-                if models.planner is not models.writer:
-                    planner = WatchedLLM.over(models.planner)
-                # Nothing is filled up: with a few ideas at hand every claim is thin, and the requests for documents
-                # would not be those of the build.
-                critic = WatchedLLM.over(models.critic) if models.critic else None
-                for pipeline in job.pipelines(Models(writer, planner, critic), min_documents_per_claim=0):
-                    asyncio.run(_walk(pipeline, n_calls, progress))
-                progress.close()
-        finally:
-            ledger.close()
+    with open_ledger(settings.out, progress) as ledger, open_models(settings, ledger) as models:
+        writer = planner = WatchedLLM.over(models.writer)
+        if models.planner is not models.writer:
+            planner = WatchedLLM.over(models.planner)
+        critic = WatchedLLM.over(models.critic) if models.critic else None
+        # Nothing is filled up: with a few ideas at hand every claim is thin, and the requests for documents
+        # would not be those of the build.
+        for pipeline in job.pipelines(Models(writer, planner, critic), min_documents_per_claim=0):
+            asyncio.run(_walk(pipeline, n_calls, progress))
+        progress.close()
     return _read_pilot(
-        work / "ledger.sqlite",
+        settings.out / ".work" / "ledger.sqlite",
         [model for model in {id(m): m for m in (writer, planner, critic)}.values() if model],
     )
 
 
 async def _walk(pipeline: Pipeline, n_calls: int, progress: Progress) -> None:
     """Run a pipeline stage by stage, each on a sample of the rows that reached it."""
-    root, *steps = _chain(pipeline)
+    root, *steps = chain_of(pipeline)
     llms = {id(step.llm): step.llm for step in steps if isinstance(step, Stage)}.values()
     rows = [dict(row) for row in root.data]
     for llm in llms:

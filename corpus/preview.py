@@ -18,19 +18,18 @@ from specmill.generators.backend_names import parse_backend
 from specmill.generators.backends import open_llm
 from specmill.generators.budget import Price, find_price, load_prices
 from specmill.generators.distilabel_parts import Pipeline
-from specmill.generators.engine import _chain, run_pipeline
+from specmill.generators.engine import chain_of, run_pipeline
 from specmill.generators.ledger import OK, Reply
 from specmill.generators.llms import ReaderLLM, SpecLLM, WriterLLM
 from specmill.generators.messages import Messages
-from specmill.generators.pipeline import spec_pipeline
 from specmill.generators.planning import Pairing
 from specmill.generators.stages import Stage
 from specmill.specs.claims import read_spec
 
-from .build import _read_specs
+from .build import read_specs
 from .models import Models
-from .order import BuildSettings, Order, make_arms, make_order
-from .passes import _first_size, _plans_itself, sizes_of
+from .order import BuildSettings, Order, make_arms, make_orders
+from .passes import first_sizes, pipeline_of, sizes_of
 from .tokens import NamedTokenizer, load_tokenizer
 
 BATCH = 256  # texts tokenized at once
@@ -111,34 +110,21 @@ class Job:
     @classmethod
     def read(cls, paths: Sequence[str], settings: BuildSettings) -> Job:
         tokenizer = load_tokenizer(settings.tokenizer)
-        arms = make_arms(_read_specs(paths), settings, read_spec)
-        leads = [arms[0].spec if arm.pairing else arm.spec for arm in arms]
-        orders = [make_order(arm, settings, tokenizer, lead) for arm, lead in zip(arms, leads, strict=True)]
-        return cls(orders, arms[0].pairing, settings, tokenizer)
+        arms = make_arms(read_specs(paths), settings, read_spec)
+        return cls(make_orders(arms, settings, tokenizer), arms[0].pairing, settings, tokenizer)
 
     def pipelines(self, models: Models, **sizes: int) -> Iterator[Pipeline]:
         """Yield the pipelines of the build's first pass, one per mode."""
-        planned = {
-            order.group: _first_size(order.spec, self.settings, self.tokenizer)
-            for order in self.orders
-            if order.spec.name == order.group
-        }
+        planned = first_sizes(self.orders, self.settings, self.tokenizer)
         for mode in sorted({order.mode for order in self.orders}):
-            yield spec_pipeline(
-                [
-                    (order.spec, planned[order.group])
-                    for order in self.orders
-                    if order.mode == mode and _plans_itself(order, self.pairing)
-                ],
-                models.writer,
-                mode=mode,
+            yield pipeline_of(
+                [order for order in self.orders if order.mode == mode],
+                self.pairing,
+                planned,
+                self.settings,
+                models,
                 sizes=replace(sizes_of(self.settings), **sizes),
                 keep_text=models.critic is not None,  # who reads documents is handed them, ledger or not
-                planner=models.planner,
-                pairing=self.pairing,
-                critic=models.critic,
-                revise=self.settings.revise,
-                whole_specs=self.settings.context == "spec",
             )
 
 
@@ -181,7 +167,7 @@ def rehearse(job: Job) -> Preview:
     ):
         rows += run_pipeline(pipeline).rows
         places |= {
-            step.stage: place for place, step in enumerate(_chain(pipeline)) if isinstance(step, Stage)
+            step.stage: place for place, step in enumerate(chain_of(pipeline)) if isinstance(step, Stage)
         }
     good = [row for row in rows if row["state"] == OK]
     used = list(dict.fromkeys([planner, writer, *([critic] if critic else [])]))

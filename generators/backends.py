@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -48,12 +49,12 @@ class HttpLLM(SpecLLM):
     def _key(self) -> str:
         return os.environ.get(self.key_variable or self.usual_variable, "")
 
-    def _headers(self, key: str) -> dict[str, str]:
-        raise NotImplementedError
+    @abstractmethod
+    def _headers(self, key: str) -> dict[str, str]: ...
 
+    @abstractmethod
     def _read(self, body: Any) -> Reply:
         """Return the reply in an answer. Any exception of a lookup means: not an answer."""
-        raise NotImplementedError
 
     def _client(self) -> aiohttp.ClientSession:
         if self._session is None or self._session.closed:

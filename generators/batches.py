@@ -12,7 +12,6 @@ Not here: one call's way through budget and ledger (`llms.py`), what a reply's b
 from __future__ import annotations
 
 import asyncio
-import math
 import time
 import uuid
 from abc import abstractmethod
@@ -178,18 +177,8 @@ class BatchLLM(HttpLLM):
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await super().aclose()
 
-    def _worst(self, request: dict[str, Any]) -> Spend:
-        full = super()._worst(request)
-        return Spend(math.ceil(full.nano_usd * self._price.batch), full.tokens)
-
-    def _cost(self, reply: Reply) -> Spend:
-        return self._price.cost(
-            reply.tokens_in,
-            reply.tokens_out,
-            cached=reply.tokens_cached,
-            cache_written=reply.tokens_cache_written,
-            factor=self._price.batch,
-        )
+    def _price_factor(self) -> float:
+        return self._price.batch
 
     def _intend(self, key: str, request: dict[str, Any], worst: Spend, *, spec: str, stage: str) -> None:
         assert self._ledger is not None

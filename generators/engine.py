@@ -107,7 +107,7 @@ class _Driver:
     """Starts a task per row as long as the row's model has a free slot."""
 
     def __init__(self, pipeline: Pipeline, report: Report) -> None:
-        root, *steps = _chain(pipeline)
+        root, *steps = chain_of(pipeline)
         self.run = _Run(steps)
         self.report = report
         self.rows = [dict(row) for row in root.data]
@@ -201,7 +201,7 @@ def _interrupts(stop: Callable[[BaseException], None]) -> Iterator[None]:
         signal.signal(signal.SIGINT, usual)
 
 
-def _chain(pipeline: Pipeline) -> list[Any]:
+def chain_of(pipeline: Pipeline) -> list[Any]:
     """Return the steps of a pipeline in order; only a plain chain can be driven here."""
     dag = pipeline.dag
     names = list(dag.root_steps)

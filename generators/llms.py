@@ -197,7 +197,11 @@ class SpecLLM(AsyncLLM):
         """Return the most an exchange can cost: no tokenizer makes more tokens of a text than it has bytes."""
         most_in = len(canonical_json(request)) + TEMPLATE_TOKENS * (len(request["messages"]) + 1)
         most_out = int(request.get("max_completion_tokens") or request["max_tokens"])
-        return self._price.worst(most_in, most_out)
+        return self._price.worst(most_in, most_out, factor=self._price_factor())
+
+    def _price_factor(self) -> float:
+        """Return the share of the list price that a call costs."""
+        return 1.0
 
     def _cost(self, reply: Reply) -> Spend:
         return self._price.cost(
@@ -205,6 +209,7 @@ class SpecLLM(AsyncLLM):
             reply.tokens_out,
             cached=reply.tokens_cached,
             cache_written=reply.tokens_cache_written,
+            factor=self._price_factor(),
         )
 
     async def _ask(self, key: str, request: dict[str, Any], *, spec: str, stage: str) -> tuple[Reply, bool]:

@@ -76,3 +76,9 @@ def test_a_build_with_a_judge_is_another_corpus(judged):
 def test_a_writer_does_not_judge_itself(tmp_path, changes, complaint):
     with pytest.raises(BadInput, match=complaint):
         build(tmp_path, **changes)
+
+
+def test_room_for_thinking_makes_another_corpus(judged, tmp_path):
+    plain, roomy = (build(tmp_path / str(room), thinking_tokens=room) for room in (0, 512))
+    fingerprints = {outcome.manifest["configuration"]["fingerprint"] for outcome in (judged, plain, roomy)}
+    assert len(fingerprints) == 3
