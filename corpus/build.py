@@ -1,16 +1,14 @@
 """The recipe from specs to corpora: read, plan and write and filter, publish.
 
-Here: the order of the steps, who may build, and publication by rename. What is ordered and when it counts as
-finished is in `order.py`, stages and filters run in `passes.py`, `assemble.py` writes files and manifest.
+Here: the order of the steps, and who may build. What is ordered and when it counts as finished is in `order.py`,
+stages and filters run in `passes.py`, `publication.py` puts the result in place.
 """
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 
 from specmill.generators.budget import parse_limit
@@ -19,16 +17,15 @@ from specmill.generators.planning import Pairing
 from specmill.specs.claims import Spec, read_spec
 from specmill.specs.errors import BadInput
 
-from .manifest import MANIFEST_NAME, Manifest
+from .manifest import Manifest
 from .models import check_critic, open_models
 from .order import BuildSettings, Order, finished_manifest, make_arms, make_orders
 from .passes import Written, write_documents
 from .progress import Progress
+from .publication import publish
 from .tokens import NamedTokenizer, load_tokenizer
 
 __all__ = ["BuildSettings", "Outcome", "build_corpora"]
-
-CARD_WRITER = "specmill.data_cards.card:write_card"  # a room above this one: reached by name
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +99,7 @@ def _make(
 def open_ledger(out: Path, progress: Progress) -> Iterator[Ledger]:
     """Yield the ledger of a corpora folder, which nobody else may write meanwhile."""
     work = out / ".work"
-    _make_folder(work)
+    make_folder(work)
     with CorpusLock(work / "lock"):
         ledger = Ledger(work / "ledger.sqlite")
         try:
@@ -112,7 +109,7 @@ def open_ledger(out: Path, progress: Progress) -> Iterator[Ledger]:
             ledger.close()
 
 
-def _make_folder(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -133,20 +130,11 @@ def _forget_other_writer(ledger: Ledger, progress: Progress) -> None:
 
 
 def _publish(order: Order, written: Written, tokenizer: NamedTokenizer, progress: Progress) -> Outcome:
-    """Write the corpus aside, whole, then move it into place; the manifest is moved last."""
-    from .assemble import assemble
+    from .accounting import account_of
 
-    aside = order.work / "publish" / order.spec.name
-    shutil.rmtree(aside.parent, ignore_errors=True)
-    aside.mkdir(parents=True)
-    progress.update(f"publish {order.spec.name}"[:22], 0, 1)
-    manifest = assemble(order, written, tokenizer, aside, order.work / "dropped.parquet")
-    _write_card(aside, order.folder / "README.md")
-    _move_into_place(aside, order.folder)
-    progress.update(f"publish {order.spec.name}"[:22], 1, 1)
-    progress.close()
-    shutil.rmtree(aside.parent)
-    _forget_other_passes(order.work, keep=written.name)
+    manifest = publish(
+        order, account_of(order, written), written.filtered, tokenizer, progress, keep=written.name
+    )
     calls = list(written.calls.values())
     return Outcome(
         order.folder,
@@ -155,26 +143,3 @@ def _publish(order: Order, written: Written, tokenizer: NamedTokenizer, progress
         calls=sum(counts["new"] + counts["reused"] for counts in calls),
         reused=sum(counts["reused"] for counts in calls),
     )
-
-
-def _forget_other_passes(work: Path, *, keep: str) -> None:
-    """Drop staged and filtered files of earlier passes and settings: the ledger can make them again."""
-    for folder in (*(work / "staged").iterdir(), *(work / "filtered").iterdir()):
-        if folder.name != keep:
-            shutil.rmtree(folder)
-
-
-def _write_card(aside: Path, published: Path) -> None:
-    if published.is_file():  # a person's sections in it survive
-        shutil.copyfile(published, aside / "README.md")
-    module, _, function = CARD_WRITER.partition(":")
-    getattr(import_module(module), function)(aside)
-
-
-def _move_into_place(aside: Path, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / MANIFEST_NAME).unlink(missing_ok=True)  # from here to the last rename this is no corpus
-    shutil.rmtree(folder / "data", ignore_errors=True)
-    names = sorted(path.name for path in aside.iterdir() if path.name != MANIFEST_NAME)
-    for name in [*names, MANIFEST_NAME]:
-        (aside / name).replace(folder / name)

@@ -13,6 +13,7 @@ COMMANDS = {  # name: (where it lives, its line in --help), in the order of the 
     "lint": ("specmill.specs.commands:lint", "Check specs; list their claims and what to mend."),
     "plan": ("specmill.corpus.commands:plan", "Preview a build: calls, tokens, money, time."),
     "build": ("specmill.corpus.commands:build", "Turn specs into corpora; resumable."),
+    "ingest": ("specmill.corpus.commands:ingest", "Turn documents made elsewhere into a corpus."),
     "query": ("specmill.corpus.query_command:query", "Ask corpora with SQL or a macro."),
     "card": ("specmill.data_cards.commands:card", "Write the dataset card of a corpus."),
     "serve": ("specmill.corpus.commands:serve", "Serve the built-in writer as an OpenAI-compatible API."),

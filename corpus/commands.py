@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from .config import read_config
+from .screening import Screening
 
 
 def _parse_count(ctx: click.Context, parameter: click.Parameter, value: str) -> int:
@@ -21,6 +22,33 @@ def _parse_count(ctx: click.Context, parameter: click.Parameter, value: str) -> 
     except ValueError:
         raise click.BadParameter(f"{value!r} is no count; write 1600000, 1.6M or 800k") from None
     return round(number)
+
+
+def screening_options(command: Any) -> Any:
+    """Give a command the options of the filters; `_screening` turns them into one value."""
+    for option in reversed(
+        [
+            click.option(
+                "--workers",
+                default=2,
+                show_default=True,
+                type=click.IntRange(1, 1024),
+                help="Filter tasks at a time.",
+            ),
+            click.option(
+                "--executor",
+                default="local",
+                show_default=True,
+                help="Where filter tasks run: local, ray, ray:ADDRESS or slurm:PARTITION (docs/cluster.md).",
+            ),
+        ]
+    ):
+        command = option(command)
+    return command
+
+
+def _screening(options: dict[str, Any]) -> Screening:
+    return Screening(**{name: options.pop(name) for name in Screening.__dataclass_fields__})
 
 
 @click.command()
@@ -116,9 +144,7 @@ def _parse_count(ctx: click.Context, parameter: click.Parameter, value: str) -> 
 @click.option(
     "--concurrency", default=64, show_default=True, type=click.IntRange(1, 4096), help="Calls in flight."
 )
-@click.option(
-    "--workers", default=2, show_default=True, type=click.IntRange(1, 256), help="Processes for the filters."
-)
+@screening_options
 @click.option(
     "--ray",
     metavar="ADDRESS",
@@ -131,7 +157,7 @@ def build(specs: tuple[str, ...], quiet: bool, words: int, **options: Any) -> No
     from .progress import Progress
     from .summary import print_summary
 
-    settings = BuildSettings(mean_words=words, **options)
+    settings = BuildSettings(mean_words=words, screening=_screening(options), **options)
     with Progress(quiet=quiet) as progress:
         outcomes = build_corpora(specs, settings, progress)
     print_summary(outcomes)
@@ -161,9 +187,49 @@ def plan(
     from .preview_table import preview_build
     from .progress import Progress
 
-    settings = BuildSettings(mean_words=words, **options)
+    settings = BuildSettings(mean_words=words, screening=_screening(options), **options)
     with Progress(quiet=quiet) as progress:
         preview_build(specs, settings, pilot, output_format, progress)
+
+
+@click.command()
+@click.argument("sources", nargs=-1, required=True, metavar="FILE...")
+@click.option("--spec", required=True, help="The spec that the documents are about.")
+@click.option(
+    "--out",
+    default="corpora",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="Folder of the corpora.",
+)
+@click.option("--name", help="Name of the corpus and its folder; else the spec's, with '-ingested'.")
+@click.option("--text-column", help="Column of the texts; else text, content, document or body.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the training order and of samples.")
+@click.option("--mode", default="auto", show_default=True, type=click.Choice(["auto", "default", "rules"]))
+@click.option("--assistant", help="The assistant's name in the documents; else the spec's own.")
+@click.option("--provider", help="Its maker's name; else the spec's own.")
+@click.option(
+    "--tokenizer",
+    default="specmill-bpe-8k",
+    show_default=True,
+    help="A tokenizer.json, its folder, or a Hub id.",
+)
+@screening_options
+@click.option("--quiet", is_flag=True, help="No progress on stderr.")
+def ingest(sources: tuple[str, ...], quiet: bool, **options: Any) -> None:
+    """Turn documents made elsewhere into a corpus.
+
+    FILE: JSON Lines (also .gz, .zst) or Parquet, a folder of such files, or a data set on the Hub as owner/name.
+    """
+    from .ingest import IngestSettings
+    from .ingest import ingest as ingest_documents
+    from .progress import Progress
+    from .summary import print_summary
+
+    settings = IngestSettings(screening=_screening(options), **options)
+    with Progress(quiet=quiet) as progress:
+        outcome = ingest_documents(sources, settings, progress)
+    print_summary([outcome])
 
 
 @click.command()

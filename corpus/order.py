@@ -16,6 +16,7 @@ from specmill.specs.claims import Spec
 from specmill.specs.errors import BadInput
 
 from .manifest import FORMAT, MANIFEST_NAME, Manifest, files_intact, read_manifest
+from .screening import USUAL, Screening
 from .tokens import DEFAULT, NamedTokenizer
 
 CODE_ROOMS = ("specs", "generators", "filters", "corpus", "data_cards")
@@ -52,7 +53,7 @@ class BuildSettings:
     mean_words: int = 380
     concurrency: int = 64
     ray: str | None = None
-    workers: int = 2
+    screening: Screening = USUAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +139,7 @@ def make_order(arm: Arm, settings: BuildSettings, tokenizer: NamedTokenizer, lea
         "mode": mode,
         "tokens_target": settings.tokens,
         "mean_words": settings.mean_words,
+        **settings.screening.configuration(),
     }
     if arm.pairing is not None:
         told = {"kind": arm.kind, "lead": arm.pairing.lead, "arms": sorted([lead.name, *arm.pairing.kinds])}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,8 @@ from specmill.specs.errors import WorkFailed
 
 from .models import Models
 from .order import BuildSettings, Order, digest
-from .progress import Progress
+from .progress import Progress, named
+from .screening import filter_documents
 from .tokens import NamedTokenizer
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def _one_pass(
                 pipeline_of(group, pairing, sizes, settings, models.for_other_processes(ledger)), settings.ray
             )
         pipeline = pipeline_of(group, pairing, sizes, settings, models)
-        run = run_pipeline(pipeline, report=_named(progress, "write"))
+        run = run_pipeline(pipeline, report=named(progress, "write"))
         progress.close()
         for order in group:
             rows = [row for row in run.rows if row["spec"] == order.spec.name]
@@ -205,10 +206,6 @@ def _plans_itself(order: Order, pairing: Pairing | None) -> bool:
     return pairing is None or order.spec.name not in pairing.controls
 
 
-def _named(progress: Progress, prefix: str) -> Callable[[str, int, int], None]:
-    return lambda stage, done, total: progress.update(f"{prefix} {stage.removesuffix('_0')}", done, total)
-
-
 def _refuse_lost_calls(order: Order, calls: dict[str, Any]) -> None:
     """Only a corpus whose calls all got an answer has fixed bytes."""
     n_failed = sum(counts["lost"] for counts in calls.values())
@@ -229,7 +226,6 @@ def _filter(
     tokenizer: NamedTokenizer,
     progress: Progress,
 ) -> FilterResult:
-    from specmill.filters.pipeline import FilterClaim, FilterSettings, run_filters
     from specmill.generators.handoff import Identity, stage_documents
 
     staged = stage_documents(
@@ -240,25 +236,10 @@ def _filter(
         llm=llm,
         mode=order.mode,
     )
-    if not staged:
-        raise WorkFailed(_nothing(order, rows))
-    filter_settings = FilterSettings(
-        assistant=order.assistant,
-        provider=order.provider,
-        mode=order.mode,
-        principle=order.spec.principle,
-        claims=tuple(FilterClaim(c.claim_id, c.plain, c.gives_reason) for c in order.spec.claims),
-        rule_ids=tuple(sorted({c.rule_id for c in order.spec.claims if c.rule_id})),
-        spec_text=order.spec.text,
-        tokenizer_path=str(tokenizer.path),
-        tokenizer_name=tokenizer.name,
-        n_workers=settings.workers,
+    result = (
+        filter_documents(order, name, staged, settings.screening, tokenizer, progress) if staged else None
     )
-    result = run_filters(
-        staged, order.work / "filtered" / name, filter_settings, report=_named(progress, "filter")
-    )
-    progress.close()
-    if not result.n_kept:
+    if result is None or not result.n_kept:
         raise WorkFailed(_nothing(order, rows))
     return result
 

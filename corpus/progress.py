@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
@@ -78,3 +79,8 @@ class Progress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def named(progress: Progress, prefix: str) -> Callable[[str, int, int], None]:
+    """Return a reporter (stage, done, total) whose lines begin with `prefix`."""
+    return lambda stage, done, total: progress.update(f"{prefix} {stage.removesuffix('_0')}", done, total)

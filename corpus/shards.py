@@ -7,12 +7,12 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, replace
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -21,12 +21,13 @@ from specmill.specs.errors import WorkFailed
 
 from .manifest import MANIFEST_NAME, disk_errors, fsync_folder, read_manifest, write_durably
 from .schema import CLAIM_SCHEMA, DOCUMENT_SCHEMA, conform
+from .sorting import sorted_rows
 
 if TYPE_CHECKING:
     from specmill.specs.claims import Claim
 
 SHARD_BYTES = 256 << 20
-ROW_GROUP_BYTES = 32 << 20  # of text: about 10,000 documents of 700 words; the Hub viewer wants < 100 MB
+ROW_GROUP_BYTES = 16 << 20  # of text: about 4,000 documents of 700 words; the Hub viewer wants < 100 MB
 MAX_ROW_GROUP_ROWS = 20_000
 
 # Text and ids are unique: a dictionary only costs, and min/max of text would bloat the footer.
@@ -43,115 +44,108 @@ class ShardInfo:
     tokens: int
 
 
-def assign_train_order(doc_ids: Sequence[str], seed: int) -> pa.Array:
-    """Position of each document in a shuffle that depends on seed and id only, not on the order given."""
-    digests = [(hashlib.sha256(f"{seed}:{doc_id}".encode()).digest(), doc_id) for doc_id in doc_ids]
-    ranks = np.empty(len(digests), dtype=np.int32)
-    ranks[sorted(range(len(digests)), key=digests.__getitem__)] = np.arange(len(digests), dtype=np.int32)
-    return pa.array(ranks)
-
-
 def write_shards(
-    rows: Iterable[pa.RecordBatch] | pa.Table, folder: Path, *, shard_bytes: int = SHARD_BYTES
+    rows: pa.Table | Sequence[Path], folder: Path, *, seed: int = 0, shard_bytes: int = SHARD_BYTES
 ) -> list[ShardInfo]:
     """Write `data/train-*.parquet` of a corpus, sorted by (first claim id, genre, doc_id).
 
-    All shards are complete on disk before the first one gets its name, so a failure leaves an earlier
-    corpus as it was. Then its manifest goes first: it would no longer be true.
+    `rows` is a table, or Parquet files of any size: DuckDB sorts them in SORT_MEMORY and beyond it on disk. Rows
+    without `train_order` get one from the seed. All shards are complete on disk before the first one gets its name,
+    so a failure leaves an earlier corpus as it was. Then its manifest goes first: it would no longer be true.
     `shard_bytes` counts text before compression. Raises WorkFailed when the disk is too small.
     """
-    table = rows if isinstance(rows, pa.Table) else pa.Table.from_batches(rows, DOCUMENT_SCHEMA)
-    table = conform(table, DOCUMENT_SCHEMA)
     data = folder / "data"
     data.mkdir(parents=True, exist_ok=True)
-    parts = _cut(table, _sort_order(table), shard_bytes)
-    names = [f"train-{i:05d}-of-{len(parts):05d}.parquet" for i in range(len(parts))]
-    temporaries = [data / f".{name}.tmp" for name in names]
+    scratch = data / ".sort"
     for left_over in data.glob(".*.tmp"):
         left_over.unlink()
-    with disk_errors(data, *temporaries):
-        shards = [
-            _write_shard(table.take(part), temporary, name)
-            for part, temporary, name in zip(parts, temporaries, names, strict=True)
+    with disk_errors(data), sorted_rows(rows, scratch, seed) as (batches, text_bytes):
+        _check_free_disk(text_bytes, data)
+        parts = [
+            _write_shard((group for _, group in groups), data / f".{part:05d}.tmp")
+            for part, groups in groupby(_row_groups(batches, text_bytes, shard_bytes), key=itemgetter(0))
         ]
+        names = [f"train-{i:05d}-of-{len(parts):05d}.parquet" for i in range(len(parts))]
         (folder / MANIFEST_NAME).unlink(missing_ok=True)
-        for temporary, name in zip(temporaries, names, strict=True):
-            temporary.replace(data / name)
+        for part, name in zip(parts, names, strict=True):
+            Path(part.path).replace(data / name)
         for stale in set(data.glob("train-*.parquet")) - {data / name for name in names}:
             stale.unlink()
         fsync_folder(data)
-    return shards
+    return [replace(part, path=f"data/{name}") for part, name in zip(parts, names, strict=True)]
 
 
-def _sort_order(table: pa.Table) -> pa.Array:
-    """Row numbers in the order (first claim id, genre, doc_id): min/max then prune, and text compresses."""
-    doc_ids = table.column("doc_id")
-    if pc.count_distinct(doc_ids).as_py() != table.num_rows:
-        raise ValueError("a doc_id occurs twice")
-    first = [ids[0] if ids else "" for ids in table.column("claim_ids").to_pylist()]
-    keys = pa.table(
-        {"claim": pa.array(first, pa.string()), "genre": table.column("genre"), "doc_id": doc_ids}
-    )
-    return pc.sort_indices(keys, [(name, "ascending") for name in keys.column_names])
+def _row_groups(
+    batches: Iterable[pa.RecordBatch], text_bytes: int, shard_bytes: int
+) -> Iterator[tuple[int, pa.Table]]:
+    """Row groups with the number of the shard each belongs to; one empty group for no rows.
+
+    Shards hold equal shares of the text. A document longer than a share leaves numbers out.
+    """
+    n_parts = max(1, -(-text_bytes // shard_bytes))
+    part = done = group_rows = group_bytes = 0
+    group: list[pa.RecordBatch] = []
+    for batch in batches:
+        start = 0
+        for place, size in enumerate(pc.binary_length(batch.column("text")).to_pylist(), 1):
+            done, group_rows, group_bytes = done + size, group_rows + 1, group_bytes + size
+            ends_shard = part + 1 < n_parts and done >= text_bytes * (part + 1) // n_parts
+            if ends_shard or group_bytes >= ROW_GROUP_BYTES or group_rows == MAX_ROW_GROUP_ROWS:
+                yield part, _table([*group, batch.slice(start, place - start)])
+                start, group, group_rows, group_bytes = place, [], 0, 0
+            while part + 1 < n_parts and done >= text_bytes * (part + 1) // n_parts:
+                part += 1
+        group.append(batch.slice(start))
+    if group_rows or not done:
+        yield part, _table(group)
 
 
-def _cut(table: pa.Table, order: pa.Array, shard_bytes: int) -> list[pa.Array]:
-    """The order in consecutive parts of about `shard_bytes` of text each; one empty part for no rows."""
-    if not len(order):
-        return [order]
-    ends = np.cumsum(pc.binary_length(table.column("text")).take(order).to_numpy(), dtype=np.int64)
-    n_parts = max(1, -(-int(ends[-1]) // shard_bytes))
-    targets = ends[-1] * np.arange(1, n_parts) // n_parts
-    cuts = sorted({0, *(int(cut) + 1 for cut in np.searchsorted(ends, targets)), len(order)})
-    return [order.slice(start, end - start) for start, end in pairwise(cuts)]
+def _table(batches: Sequence[pa.RecordBatch]) -> pa.Table:
+    if not batches:
+        return DOCUMENT_SCHEMA.empty_table()
+    return conform(pa.Table.from_batches(batches), DOCUMENT_SCHEMA).combine_chunks()
 
 
-def _write_shard(table: pa.Table, temporary: Path, name: str) -> ShardInfo:
-    _check_free_disk(table, temporary.parent)
-    with temporary.open("wb") as file:
-        _write_parquet(table, file)
-        file.flush()
-        os.fsync(file.fileno())
-    tokens = int(pc.sum(table.column("n_tokens")).as_py() or 0)
-    size = temporary.stat().st_size
-    return ShardInfo(f"data/{name}", hash_file(temporary), size, table.num_rows, tokens)
+def _write_shard(groups: Iterable[pa.Table], path: Path) -> ShardInfo:
+    rows = tokens = 0
+    with disk_errors(path.parent, path):
+        with path.open("wb") as file:
+            with parquet_writer(file, DOCUMENT_SCHEMA) as writer:
+                for group in groups:
+                    writer.write_table(group, row_group_size=max(1, group.num_rows))
+                    rows += group.num_rows
+                    tokens += int(pc.sum(group.column("n_tokens")).as_py() or 0)
+            file.flush()
+            os.fsync(file.fileno())
+        return ShardInfo(str(path), hash_file(path), path.stat().st_size, rows, tokens)
 
 
-def _check_free_disk(table: pa.Table, folder: Path) -> None:
-    needed = table.nbytes // 2  # zstd makes it about a third; a real overrun is caught while writing
+def _check_free_disk(text_bytes: int, folder: Path) -> None:
+    needed = text_bytes // 2  # zstd makes it about a third; a real overrun is caught while writing
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise WorkFailed(
-            f"{folder}: {free / 1e6:,.1f} MB free, the next shard needs about {needed / 1e6:,.1f} MB; "
+            f"{folder}: {free / 1e6:,.1f} MB free, the shards need about {needed / 1e6:,.1f} MB; "
             "free some disk space and rerun"
         )
 
 
-def _write_parquet(table: pa.Table, file: BinaryIO) -> None:
-    names = table.schema.names
-    with pq.ParquetWriter(
+def parquet_writer(file: BinaryIO, schema: pa.Schema) -> pq.ParquetWriter:
+    """A writer of Parquet that compresses well, reads selectively and dedups between versions on the Hub."""
+    return pq.ParquetWriter(
         file,
-        table.schema,
+        schema,
         compression="zstd",
         compression_level=3,
         write_page_index=True,
         use_content_defined_chunking=True,
-        use_dictionary=[_leaf(table, name) for name in names if name not in _NO_DICTIONARY],
-        write_statistics=[_leaf(table, name) for name in names if name not in _NO_STATISTICS],
-    ) as writer:
-        for group in _row_groups(table):
-            writer.write_table(group, row_group_size=max(1, group.num_rows))
+        use_dictionary=[_leaf(schema, name) for name in schema.names if name not in _NO_DICTIONARY],
+        write_statistics=[_leaf(schema, name) for name in schema.names if name not in _NO_STATISTICS],
+    )
 
 
-def _leaf(table: pa.Table, name: str) -> str:
-    return f"{name}.list.element" if pa.types.is_list(table.schema.field(name).type) else name
-
-
-def _row_groups(table: pa.Table) -> Iterator[pa.Table]:
-    bytes_per_row = table.nbytes // max(1, table.num_rows)
-    n_rows = min(MAX_ROW_GROUP_ROWS, max(1, ROW_GROUP_BYTES // max(1, bytes_per_row)))
-    for start in range(0, max(1, table.num_rows), n_rows):
-        yield table.slice(start, n_rows).combine_chunks()
+def _leaf(schema: pa.Schema, name: str) -> str:
+    return f"{name}.list.element" if pa.types.is_list(schema.field(name).type) else name
 
 
 def write_claims(claims: Iterable["Claim"], folder: Path) -> ShardInfo:
@@ -159,7 +153,8 @@ def write_claims(claims: Iterable["Claim"], folder: Path) -> ShardInfo:
     rows = [{name: _plain(getattr(claim, name)) for name in CLAIM_SCHEMA.names} for claim in claims]
     table = conform(pa.Table.from_pylist(rows, CLAIM_SCHEMA), CLAIM_SCHEMA)
     sink = pa.BufferOutputStream()
-    _write_parquet(table, sink)
+    with parquet_writer(sink, CLAIM_SCHEMA) as writer:
+        writer.write_table(table)
     data = sink.getvalue().to_pybytes()
     write_durably(folder / "claims.parquet", data)
     return ShardInfo("claims.parquet", hashlib.sha256(data).hexdigest(), len(data), table.num_rows, 0)

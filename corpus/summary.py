@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from .build import Outcome
 
 WIDTH = 92
+GROUPS_NAMED = 3
 
 
 def print_summary(outcomes: Sequence[Outcome]) -> None:
@@ -37,7 +39,12 @@ def _corpus_lines(outcome: Outcome) -> list[str]:
         *_wrapped("  judge      ", _judge_parts(manifest)),
         f"  calls      {_calls(outcome)}",
     ]
-    warnings = [_planning_losses(manifest), _thin_coverage(manifest), _too_few_tokens(manifest)]
+    warnings = [
+        _planning_losses(manifest),
+        *_thin_groups(outcome.folder),
+        _thin_coverage(manifest),
+        _too_few_tokens(manifest),
+    ]
     return [*lines, *(f"  WARNING    {warning}" for warning in warnings if warning)]
 
 
@@ -88,6 +95,8 @@ def _judge_parts(manifest: Manifest) -> list[str]:
 
 
 def _calls(outcome: Outcome) -> str:
+    if outcome.manifest["configuration"]["backend"] == "ingest":
+        return "none: the documents were written elsewhere"
     if not outcome.built:
         return "none: the corpus was finished already"
     share = outcome.reused / outcome.calls if outcome.calls else 0.0
@@ -104,6 +113,37 @@ def _planning_losses(manifest: Manifest) -> str:
     return f"planning calls without a usable reply ({'; '.join(lost)})" if lost else ""
 
 
+def _thin_groups(folder: Path) -> list[str]:
+    """Name genres and subdomains that the model would not write about, or had no more ideas for."""
+    path = folder.parent / ".work" / folder.name / "dropped.parquet"
+    if not path.is_file():
+        return []
+    import pyarrow.parquet as pq
+
+    parked: Counter[str] = Counter()
+    exhausted: Counter[str] = Counter()
+    for row in pq.read_table(path, columns=["reason", "detail"], partitioning=None).to_pylist():
+        if row["reason"].startswith("parked_"):
+            parked[row["detail"]] += 1
+        elif row["reason"] == "exhausted":
+            exhausted[row["detail"]] += 1
+    told = []
+    if parked:
+        told.append(f"{parked.total():,} documents were not asked for: {_named_groups(parked, folder)}")
+    if exhausted:
+        ran_out = f"ideas ran out in {exhausted.total():,} of the plan's branches"
+        told.append(f"{ran_out}: {_named_groups(exhausted, folder)}")
+    return told
+
+
+def _named_groups(groups: Counter[str], folder: Path) -> str:
+    """Return the largest groups, in an order that no arrival decides."""
+    ordered = sorted(groups, key=lambda detail: (-groups[detail], detail))
+    rest = len(ordered) - GROUPS_NAMED
+    more = f"; and {rest:,} more, see '{_own_name()} query {folder} why_dropped'" if rest > 0 else ""
+    return "; ".join(ordered[:GROUPS_NAMED]) + more
+
+
 def _thin_coverage(manifest: Manifest) -> str:
     totals = manifest["totals"]
     missing = totals["claims"] - totals["claims_covered"]
@@ -113,7 +153,7 @@ def _thin_coverage(manifest: Manifest) -> str:
 
 
 def _too_few_tokens(manifest: Manifest) -> str:
-    kept, target = manifest["totals"]["tokens"], manifest["configuration"]["tokens_target"]
+    kept, target = manifest["totals"]["tokens"], manifest["configuration"].get("tokens_target", 0)
     return f"{kept:,} tokens kept, the target was {target:,}" if kept < target else ""
 
 

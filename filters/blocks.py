@@ -1,28 +1,23 @@
-"""The datatrove blocks: reader, gates, measures, writers, and an executor that is quiet and safe to kill.
+"""The datatrove blocks: reader, gates, measures, writers.
 
 What a gate looks for is in `gates.py` and `identity.py`, free of datatrove. Blocks hold the settings only; the
 heavy parts (indexes, tokenizer) are made once per process, because datatrove copies its blocks for every task.
 """
 
-import fcntl
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from datatrove.data import Document
-from datatrove.executor.local import LocalPipelineExecutor
 from datatrove.pipeline.base import PipelineStep
 from datatrove.pipeline.filters import GopherQualityFilter, GopherRepetitionFilter
 from datatrove.pipeline.filters.base_filter import BaseFilter
 from datatrove.pipeline.readers.base import BaseReader
 from datatrove.pipeline.writers import ParquetWriter
-from datatrove.utils import logging as datatrove_logging
 from datatrove.utils.text import split_into_words
 from datatrove.utils.word_tokenizers import WordTokenizer
 from tokenizers import Tokenizer
@@ -280,15 +275,11 @@ def row_writer(folder: Path, schema: pa.Schema) -> Any:
 
 
 def dropped_writer(stage: str, folder: Path) -> Any:
-    return ParquetWriter(str(folder / stage), **dropped_options(stage))
-
-
-def dropped_options(stage: str) -> dict[str, Any]:
-    return _options(DROPPED_SCHEMA, partial(_dropped_row, stage=stage))
+    return ParquetWriter(str(folder / stage), **_options(DROPPED_SCHEMA, partial(_dropped_row, stage=stage)))
 
 
 def _kept_row(writer: Any, document: Any) -> dict[str, Any]:
-    return {"id": document.id, **document.metadata, "text": document.text}
+    return {"doc_id": document.id, **document.metadata, "text": document.text}
 
 
 def _dropped_row(writer: Any, document: Any, *, stage: str) -> dict[str, Any]:
@@ -300,42 +291,3 @@ def _dropped_row(writer: Any, document: Any, *, stage: str) -> dict[str, Any]:
 def _options(schema: pa.Schema, adapter: Any) -> dict[str, Any]:
     # Without max_file_size=-1 datatrove numbers the files within a rank and the names are no longer the ranks.
     return {"adapter": adapter, "schema": schema, "compression": "zstd", "max_file_size": -1}
-
-
-# --- executor -------------------------------------------------------------------------------------------------
-
-
-class QuietExecutor(LocalPipelineExecutor):
-    """A local executor that logs to its folder and not to stderr, and locks each task while it runs.
-
-    The lock is for kill -9: worker processes outlive the killed parent until their task ends, and a rerun must not
-    write the same files meanwhile. It waits, and finds the task done.
-    """
-
-    def run(self) -> Any:
-        with logs_in(self._folder()):
-            return super().run()
-
-    def _launch_run_for_rank(self, rank: int, *arguments: Any, **named: Any) -> Any:
-        with logs_in(self._folder()), (self._folder() / f"{rank:05d}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            return super()._launch_run_for_rank(rank, *arguments, **named)
-
-    def _folder(self) -> Path:
-        folder = Path(self.logging_dir.path)
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
-
-
-@contextmanager
-def logs_in(folder: Path) -> Iterator[None]:
-    """datatrove resets loguru around every task to what its module calls `sys.stderr`; that name is all we swap."""
-    before = datatrove_logging.sys
-    with (folder / "executor.log").open("a") as sink:
-        datatrove_logging.sys = SimpleNamespace(stderr=sink)
-        datatrove_logging.setup_default_logger()
-        try:
-            yield
-        finally:
-            datatrove_logging.sys = before
-            datatrove_logging.setup_default_logger()

@@ -32,7 +32,8 @@ class FilterSettings:
     """What decides which documents are kept.
 
     `spec_text` may hold placeholders and front matter: names are filled in and front matter is cut before use.
-    `rule_ids` matter in rules mode only. `n_workers` changes the speed, never the result.
+    `rule_ids` matter in rules mode only. `n_workers` and `executor` change the speed, never the
+    result.
     """
 
     assistant: str
@@ -50,6 +51,7 @@ class FilterSettings:
     min_stop_word_share: float = 0.15
     near_duplicate_jaccard: float = 0.7
     n_workers: int = 1
+    executor: str = "local"  # or "ray", "ray:ADDRESS", "slurm:PARTITION"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,7 @@ def run_filters(
     Raises BadInput for unreadable or missing staged files, WorkFailed when documents are unaccounted for.
     """
     files = _staged_files(staged)
+    check_executor(settings.executor)
     work = out / _key(files, settings)
     if done := _read_result(work):
         return done
@@ -90,6 +93,13 @@ def run_filters(
     result = _read_result(work)
     assert result is not None
     return result
+
+
+def check_executor(executor: str) -> None:
+    """BadInput unless this names one: `local`, `ray`, `ray:ADDRESS`, `slurm:PARTITION`."""
+    kind, _, where = executor.partition(":")
+    if not (executor in ("local", "ray") or (kind in ("ray", "slurm") and where)):
+        raise BadInput(f"--executor {executor}: write local, ray, ray:ADDRESS or slurm:PARTITION")
 
 
 def _staged_files(staged: Path | Sequence[Path]) -> list[Path]:
@@ -105,7 +115,7 @@ def _staged_files(staged: Path | Sequence[Path]) -> list[Path]:
 
 def _key(files: Sequence[Path], settings: FilterSettings) -> str:
     described = asdict(settings)
-    described.pop("n_workers")
+    del described["n_workers"], described["executor"]
     described["tokenizer_sha256"] = _sha256(_existing_tokenizer(described.pop("tokenizer_path")))
     identity = {
         "scheme": SCHEME,

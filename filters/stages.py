@@ -1,20 +1,19 @@
 """The recipe: staged rows -> gates, measures, signatures -> pairs -> election -> kept and dropped Parquet.
 
-Two datatrove executors: only the first has real work and runs on several workers. Pairs, election and the final
-split take about a second in all, less than starting workers for them.
+The first part has nearly all the work: datatrove runs it, a task per staged file. Pairs, election and the final
+split of Parquet files look at all documents together, and take seconds where the first part takes minutes.
 """
 
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import multiprocess
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from datatrove.pipeline.dedup.minhash import MinhashDedupFilter
 
 from specmill.specs.errors import BadInput, WorkFailed
 
@@ -22,18 +21,16 @@ from .blocks import (
     DROPPED_SCHEMA,
     MEASURED,
     STAGES,
-    WORDS,
     Measure,
-    QuietExecutor,
     RowReader,
-    dropped_options,
-    logs_in,
     make_gates,
     row_writer,
 )
-from .dedup import DuplicateWriter, SignAndForward, elect_kept, find_pairs, write_elected
+from .dedup import Duplicate, Sign, find_duplicates
+from .executors import run_tasks
 from .pipeline import FilterSettings, Report
 
+_PLAN_ORDER = DROPPED_SCHEMA.names.index("plan_order")
 _NEEDED = ("id", "text", "plan_order", "work_key", "genre")
 
 
@@ -42,37 +39,22 @@ def run_stages(
 ) -> tuple[dict[str, dict[str, int]], int]:
     """Leave `kept/` and `dropped.parquet` in `work`; return the losses per stage and the number of staged rows."""
     rows = [_count_rows(file) for file in files]
-    stages, dropped = work / "stages", work / "stages" / "dropped"
-    names = [f"{rank:05d}.parquet" for rank in range(len(files))]
+    stages = work / "stages"
     schema = _kept_schema(pq.read_schema(files[0]))
-
     first = [
         RowReader(files),
-        *make_gates(settings, dropped),
+        *make_gates(settings, stages / "dropped"),
         Measure(settings),
-        SignAndForward(stages, WORDS),
+        Sign(stages / "signed"),
         row_writer(stages / "gated", schema),
     ]
-    multiprocess.set_forkserver_preload([f"{__package__}.blocks", f"{__package__}.dedup"])
     with _reported("gates", rows, stages / "gates", report):
-        workers = max(1, min(settings.n_workers, len(files)))
-        QuietExecutor(first, tasks=len(files), workers=workers, logging_dir=str(stages / "gates")).run()
+        run_tasks(first, len(files), stages / "gates", settings.executor, settings.n_workers)
 
     report("duplicates", 0, sum(rows))
-    with logs_in(stages):
-        find_pairs(stages)
-    write_elected(elect_kept(stages, settings.near_duplicate_jaccard), stages / "elected")
-    last = [
-        RowReader([stages / "gated" / name for name in names]),
-        MinhashDedupFilter(
-            str(stages / "elected"),
-            DuplicateWriter(stages / "elected", dropped / "dedup", **dropped_options("dedup")),
-        ),
-        row_writer(work / "kept", schema),
-    ]
-    QuietExecutor(last, tasks=len(files), workers=1, logging_dir=str(stages / "split")).run()
+    duplicates = find_duplicates(stages / "signed", settings.near_duplicate_jaccard)
+    steps = _split(range(len(files)), stages, duplicates, work)
     report("duplicates", sum(rows), sum(rows))
-    steps = _write_dropped(dropped, work / "dropped.parquet")
     _check_sum(sum(rows), work / "kept", steps)
     return steps, sum(rows)
 
@@ -91,6 +73,7 @@ def _count_rows(file: Path) -> int:
 def _kept_schema(staged: pa.Schema) -> pa.Schema:
     measured = set(MEASURED.names) | {"text"}
     columns = [field for field in staged if field.name not in measured]
+    columns = [field.with_name("doc_id") if field.name == "id" else field for field in columns]
     return pa.schema([*columns, *MEASURED, staged.field("text")])
 
 
@@ -117,19 +100,49 @@ def _reported(stage: str, rows: Sequence[int], folder: Path, report: Report) -> 
     report(stage, sum(rows), sum(rows))
 
 
-def _write_dropped(folder: Path, target: Path) -> dict[str, dict[str, int]]:
-    """All dropped rows in plan order in one file; their numbers by stage and reason."""
-    tables = [pq.read_table(file) for file in sorted(folder.glob("*/*.parquet"))]
-    table = pa.concat_tables(tables) if tables else DROPPED_SCHEMA.empty_table()
-    table = table.take(pc.sort_indices(table, [("plan_order", "ascending"), ("doc_id", "ascending")]))
-    pq.write_table(table.drop_columns(["plan_order"]), target.with_suffix(".new"), compression="zstd")
-    target.with_suffix(".new").replace(target)
-    found = Counter(zip(table["stage"].to_pylist(), table["reason"].to_pylist(), strict=True))
+def _split(
+    tasks: Iterable[int], stages: Path, duplicates: dict[int, list[Duplicate]], work: Path
+) -> dict[str, dict[str, int]]:
+    """Write kept rows task by task and all dropped rows into one file; their numbers by stage and reason."""
+    (work / "kept").mkdir(parents=True, exist_ok=True)
+    found: Counter[tuple[str, str]] = Counter()
+    unfinished = work / "dropped.new"
+    with pq.ParquetWriter(unfinished, DROPPED_SCHEMA.remove(_PLAN_ORDER), compression="zstd") as writer:
+        for task in tasks:
+            repeated = _split_task(task, stages, duplicates.get(task, []), work / "kept")
+            gated_out = [pq.read_table(file) for file in sorted(stages.glob(f"dropped/*/{task:05d}.parquet"))]
+            table = pa.concat_tables([*gated_out, repeated])
+            order = pc.sort_indices(table, [("plan_order", "ascending"), ("doc_id", "ascending")])
+            found.update(zip(table["stage"].to_pylist(), table["reason"].to_pylist(), strict=True))
+            writer.write_table(table.take(order).drop_columns(["plan_order"]))
+    unfinished.replace(work / "dropped.parquet")
     return {
         stage: {reason: found[step, reason] for step, reason in sorted(found) if step == stage}
         for stage in STAGES
         if any(step == stage for step, _ in found)
     }
+
+
+def _split_task(task: int, stages: Path, duplicates: Sequence[Duplicate], kept: Path) -> pa.Table:
+    """Write the task's rows that are no duplicates; return the others as dropped rows."""
+    file = stages / "gated" / f"{task:05d}.parquet"
+    if not file.exists():
+        return DROPPED_SCHEMA.empty_table()
+    table = pq.read_table(file)
+    stays = np.ones(table.num_rows, np.bool_)
+    stays[[duplicate.place for duplicate in duplicates]] = False
+    if stays.any():
+        pq.write_table(table.filter(pa.array(stays)), kept / file.name, compression="zstd")
+    rows = table.filter(pa.array(~stays))
+    told = {
+        "stage": ["dedup"] * rows.num_rows,
+        "reason": [duplicate.reason for duplicate in duplicates],
+        "detail": [duplicate.kept_id for duplicate in duplicates],
+    }
+    columns = [
+        pa.array(told[name], pa.string()) if name in told else rows[name] for name in DROPPED_SCHEMA.names
+    ]
+    return pa.Table.from_arrays(columns, schema=DROPPED_SCHEMA)
 
 
 def _check_sum(n_in: int, kept: Path, steps: dict[str, dict[str, int]]) -> None:

@@ -21,22 +21,9 @@ from specmill.specs.text import render_identity
 from .ledger import OK
 from .llms import SpecLLM
 from .replies import parse_document
+from .staged import ROWS_PER_FILE, STAGED_SCHEMA
 
 Row = dict[str, Any]
-ROWS_PER_FILE = 1_000
-
-_TEXT_COLUMNS = (
-    "id", "text", "spec", "spec_sha256", "arm", "domain", "subdomain", "genre", "audience", "idea", "pair_id",
-)  # fmt: skip
-_MORE_TEXT_COLUMNS = ("assistant", "provider", "writer_model", "prompt_sha256", "work_key", "mode")
-STAGED_SCHEMA = pa.schema(
-    [
-        *(pa.field(name, pa.string()) for name in _TEXT_COLUMNS),
-        pa.field("claim_ids", pa.list_(pa.string())),
-        *(pa.field(name, pa.string()) for name in _MORE_TEXT_COLUMNS),
-        pa.field("plan_order", pa.int32()),
-    ]
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +62,18 @@ def stage_documents(
     return sorted(folder.glob("*.parquet"))
 
 
+def document_id(spec_name: str, work_key: str) -> str:
+    """Return the id of the document that a call gave: 16 hexadecimal digits."""
+    return hashlib.sha256(f"{spec_name}\0{work_key}".encode()).hexdigest()[:16]
+
+
 def _staged_row(row: Row, *, spec: Spec, identity: Identity, llm: SpecLLM) -> Row:
     def named(text: str) -> str:
         return render_identity(text, identity.assistant, identity.provider)
 
     text = row["document"] or parse_document(llm.stored_reply(row["work_key"]), row["answer_tag"])
-    doc_id = hashlib.sha256(f"{spec.name}\0{row['work_key']}".encode()).hexdigest()[:16]
     return {
-        "id": doc_id,
+        "id": document_id(spec.name, row["work_key"]),
         "text": named(text),
         "spec": spec.name,
         "spec_sha256": spec.sha256,
@@ -109,16 +100,20 @@ def loss_reason(row: Row) -> str:
     return str(row.get("drop_reason") or row["failure"]).replace(" ", "_")[:60]
 
 
-def losses(rows: Sequence[Row]) -> Iterator[Row]:
-    """Yield what did not become a document, as rows of the dropped table (lost before any filter ran)."""
+def losses(rows: Sequence[Row], identity: Identity | None = None) -> Iterator[Row]:
+    """Yield what did not become a document, as rows of the dropped table (lost before any filter ran).
+
+    What a review dropped was a document: it has an id and a text, with names in it where an `identity` is given.
+    """
     for row in rows:
         if row["state"] != OK:
+            text = row.get("document") or ""
             yield {
-                "doc_id": "",
+                "doc_id": document_id(row["spec"], row["work_key"]) if text else "",
                 "stage": row["failed_stage"],
                 "reason": loss_reason(row),
                 "detail": row["failure"][:300],
                 "work_key": row.get("work_key", ""),
                 "genre": row.get("genre") or "",
-                "text": "",
+                "text": render_identity(text, identity.assistant, identity.provider) if identity else text,
             }

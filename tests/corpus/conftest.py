@@ -18,7 +18,8 @@ import pytest
 
 from specmill.corpus.manifest import FileEntry, FunnelStep, Manifest, write_manifest
 from specmill.corpus.schema import DOCUMENT_SCHEMA, DROPPED_SCHEMA
-from specmill.corpus.shards import ShardInfo, assign_train_order, write_claims, write_shards
+from specmill.corpus.shards import ShardInfo, write_claims, write_shards
+from specmill.corpus.sorting import assign_train_order
 from specmill.specs.claims import Claim
 
 N_DOCUMENTS = 60

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from specmill.corpus.manifest import read_manifest
 from specmill.corpus.schema import CLAIM_SCHEMA, DOCUMENT_SCHEMA
-from specmill.corpus.shards import assign_train_order, hash_file, read_documents, verify_shards, write_shards
+from specmill.corpus.shards import hash_file, read_documents, verify_shards, write_shards
+from specmill.corpus.sorting import assign_train_order
 
 MakeCorpus = Callable[..., Path]
 CONFTEST = Path(__file__).with_name("conftest.py")
@@ -58,7 +59,7 @@ def test_the_order_of_the_input_does_not_matter(documents: list[dict[str, Any]],
     shuffled = random.Random(0).sample(documents, len(documents))
     batches = table_of(shuffled).to_batches(max_chunksize=7)
     first = write_shards(table_of(documents), tmp_path / "a", shard_bytes=2000)
-    second = write_shards(iter(batches), tmp_path / "b", shard_bytes=2000)
+    second = write_shards(pa.Table.from_batches(batches), tmp_path / "b", shard_bytes=2000)
     assert first == second
     assert all(hash_file(tmp_path / "b" / shard.path) == shard.sha256 for shard in first)
 

@@ -123,7 +123,7 @@ def test_kept_rows_stay_in_plan_order_with_their_columns_and_the_measures(finish
     rows = _rows(finished)
     assert [row["plan_order"] for row in rows] == sorted(row["plan_order"] for row in rows)
     assert list(rows[0]) == [
-        *("id", "spec", "arm", "genre", "work_key", "claim_ids", "plan_order"),
+        *("doc_id", "spec", "arm", "genre", "work_key", "claim_ids", "plan_order"),
         *("n_tokens", "tokenizer", "claims_expressed", "n_words", "states_reason"),
         *("stop_word_share", "duplicate_line_share", "spec_overlap_share", "text"),
     ]
