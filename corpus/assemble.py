@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from .evidence import decontamination, leakage
 from .manifest import (
     FORMAT,
     FileEntry,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from .accounting import Account
     from .order import Order
+    from .screening import Screening
 
 LIBRARIES = ("specmill", "distilabel", "datatrove", "pyarrow", "tokenizers")
 
@@ -39,6 +41,7 @@ def assemble(
     order: Order,
     account: Account,
     filtered: FilterResult,
+    screening: Screening,
     tokenizer: NamedTokenizer,
     folder: Path,
     dropped_path: Path,
@@ -79,6 +82,10 @@ def assemble(
     }
     if account.judge:
         manifest["judge"] = account.judge
+    if proof := decontamination(screening, filtered):
+        manifest["decontamination"] = proof
+    if leaks := leakage(screening, order.spec.sha256, filtered, paths):
+        manifest["leakage"] = leaks
     check_funnel(manifest)
     write_manifest(folder, manifest)
     return manifest

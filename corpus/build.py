@@ -23,6 +23,7 @@ from .order import BuildSettings, Order, finished_manifest, make_arms, make_orde
 from .passes import Written, write_documents
 from .progress import Progress
 from .publication import publish
+from .screening import Screening
 from .tokens import NamedTokenizer, load_tokenizer
 
 __all__ = ["BuildSettings", "Outcome", "build_corpora"]
@@ -91,7 +92,8 @@ def _make(
         with open_models(settings, ledger) as models:
             written = write_documents(orders, pairing, settings, models, tokenizer, progress)
         return {
-            order.folder: _publish(order, written[order.spec.name], tokenizer, progress) for order in orders
+            order.folder: _publish(order, written[order.spec.name], settings.screening, tokenizer, progress)
+            for order in orders
         }
 
 
@@ -129,11 +131,13 @@ def _forget_other_writer(ledger: Ledger, progress: Progress) -> None:
             progress.say(f"the built-in writer has changed: its {n_forgotten:,} replies are made again")
 
 
-def _publish(order: Order, written: Written, tokenizer: NamedTokenizer, progress: Progress) -> Outcome:
+def _publish(
+    order: Order, written: Written, screening: Screening, tokenizer: NamedTokenizer, progress: Progress
+) -> Outcome:
     from .accounting import account_of
 
     manifest = publish(
-        order, account_of(order, written), written.filtered, tokenizer, progress, keep=written.name
+        order, account_of(order, written), written.filtered, screening, tokenizer, progress, keep=written.name
     )
     calls = list(written.calls.values())
     return Outcome(

@@ -24,10 +24,48 @@ def _parse_count(ctx: click.Context, parameter: click.Parameter, value: str) -> 
     return round(number)
 
 
+def _parse_floor(ctx: click.Context, parameter: click.Parameter, value: str) -> int:
+    return 0 if value.strip() == "0" else _parse_count(ctx, parameter, value)
+
+
 def screening_options(command: Any) -> Any:
     """Give a command the options of the filters; `_screening` turns them into one value."""
     for option in reversed(
         [
+            click.option(
+                "--min-per-claim",
+                default=0,
+                show_default=True,
+                type=click.IntRange(0),
+                help="Floor: kept documents of every claim. A build plans more until it is reached, or fails.",
+            ),
+            click.option(
+                "--min-airtime",
+                default="0",
+                show_default=True,
+                callback=_parse_floor,
+                metavar="TOKENS",
+                help="Floor: tokens of documents that express a claim, for every claim; likewise.",
+            ),
+            click.option(
+                "--decontaminate",
+                multiple=True,
+                metavar="FILE",
+                help="Evals (jsonl, json, csv, Parquet, txt, or a folder): documents with an item are dropped.",
+            ),
+            click.option(
+                "--against",
+                multiple=True,
+                metavar="OTHER_SPEC",
+                help="A spec of the same comparison: documents that express its claims are marked as leaks.",
+            ),
+            click.option(
+                "--on-leak",
+                default="keep",
+                show_default=True,
+                type=click.Choice(["keep", "quarantine", "drop"]),
+                help="What becomes of documents so marked; quarantined ones wait among the dropped.",
+            ),
             click.option(
                 "--workers",
                 default=2,
@@ -74,13 +112,6 @@ def _screening(options: dict[str, Any]) -> Screening:
     show_default=True,
     callback=_parse_count,
     help="Kept tokens to reach, per spec.",
-)
-@click.option(
-    "--min-per-claim",
-    default=0,
-    show_default=True,
-    type=click.IntRange(0),
-    help="Kept documents that every claim should have at least; more are planned until it has them.",
 )
 @click.option("--seed", default=0, show_default=True, help="Seed of every choice.")
 @click.option(

@@ -24,6 +24,7 @@ from specmill.specs.errors import BadInput, WorkFailed
 
 from .accounting import Account
 from .build import Outcome, make_folder
+from .floors import Floors, check_floors, measure_taught
 from .manifest import FORMAT
 from .order import DEFAULT_ASSISTANT, DEFAULT_PROVIDER, Order, code_fingerprint, digest, finished_manifest
 from .progress import Progress
@@ -44,6 +45,8 @@ class IngestSettings:
     out: Path
     name: str | None = None
     text_column: str | None = None
+    min_per_claim: int = 0
+    min_airtime: int = 0
     seed: int = 0
     mode: str = "auto"
     assistant: str | None = None
@@ -70,8 +73,10 @@ def ingest(sources: Sequence[str], settings: IngestSettings, progress: Progress)
         if not filtered.n_kept:
             told = ", ".join(f"{reason} {n:,}" for reason, n in filtered.counts.items())
             raise WorkFailed(f"{order.folder.name}: no document was kept ({told}); nothing is published")
+        floors = Floors(settings.min_per_claim, settings.min_airtime)
+        check_floors(order.folder.name, spec, measure_taught(filtered.kept), floors)
         account = Account(funnel=[{"step": "ingested", "documents": n_rows, "dropped": {}}])
-        manifest = publish(order, account, filtered, tokenizer, progress, keep=name)
+        manifest = publish(order, account, filtered, settings.screening, tokenizer, progress, keep=name)
     return Outcome(order.folder, manifest, True)
 
 

@@ -107,6 +107,8 @@ class Manifest(TypedDict):
     genres: dict[str, GenreEntry]
     health: dict[str, HealthEntry]
     files: list[FileEntry]
+    decontamination: NotRequired[dict[str, Any]]  # evals checked against, and what was found
+    leakage: NotRequired[dict[str, Any]]  # how far documents teach the other specs of a comparison
     judge: NotRequired[dict[str, Any]]  # its calibration on planted documents, and what it said of the corpus
 
 

@@ -19,7 +19,7 @@ SAMPLE = 20_000  # documents that figures of variety are taken from
 
 
 def totals(shards: Sequence[Path], claim_ids: Sequence[str]) -> Totals:
-    row = _query(
+    row = query_shards(
         shards,
         "SELECT count(*), coalesce(sum(n_tokens), 0)::BIGINT, coalesce(sum(n_words), 0)::BIGINT,"
         " count(DISTINCT genre), count(DISTINCT audience) FROM documents",
@@ -40,7 +40,7 @@ def totals(shards: Sequence[Path], claim_ids: Sequence[str]) -> Totals:
 
 
 def genres(shards: Sequence[Path]) -> dict[str, Any]:
-    rows = _query(
+    rows = query_shards(
         shards, "SELECT genre, count(*), sum(n_tokens)::BIGINT FROM documents GROUP BY genre ORDER BY genre"
     )
     return {genre: {"documents": documents, "tokens": tokens} for genre, documents, tokens in rows}
@@ -54,7 +54,7 @@ def health(shards: Sequence[Path], order: Order, claim_ids: Sequence[str]) -> di
     seed = order.configuration["seed"]
     texts = [
         text
-        for (text,) in _query(
+        for (text,) in query_shards(
             shards, f"SELECT text FROM documents WHERE train_order < {SAMPLE} ORDER BY train_order"
         )
     ]
@@ -65,7 +65,7 @@ def health(shards: Sequence[Path], order: Order, claim_ids: Sequence[str]) -> di
     residue = count_residue(
         texts, assistant=order.assistant, provider=order.provider, spec_text=order.spec.text
     )
-    n, stated = _query(shards, "SELECT count(*), avg(states_reason::INT) FROM documents")[0]
+    n, stated = query_shards(shards, "SELECT count(*), avg(states_reason::INT) FROM documents")[0]
     expressed = _count(shards, "claims_expressed")
     fewest = min(expressed[claim] for claim in claim_ids)
     entries["states_reason_share"] = {"value": round(stated, 4), "budget": None, "n": n, "seed": None}
@@ -81,10 +81,10 @@ def health(shards: Sequence[Path], order: Order, claim_ids: Sequence[str]) -> di
 
 def _count(shards: Sequence[Path], column: str) -> Counter[str]:
     sql = f"SELECT claim, count(*) FROM (SELECT unnest({column}) AS claim FROM documents) GROUP BY claim"
-    return Counter(dict(_query(shards, sql)))
+    return Counter(dict(query_shards(shards, sql)))
 
 
-def _query(shards: Sequence[Path], sql: str) -> list[tuple[Any, ...]]:
+def query_shards(shards: Sequence[Path], sql: str) -> list[tuple[Any, ...]]:
     with duckdb.connect(config={"memory_limit": "500MB", "threads": 2}) as connection:
         connection.register("documents", connection.read_parquet([str(path) for path in shards]))
         return connection.execute(sql).fetchall()

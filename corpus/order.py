@@ -15,6 +15,7 @@ from specmill.generators.planning import Pairing
 from specmill.specs.claims import Spec
 from specmill.specs.errors import BadInput
 
+from .floors import Floors
 from .manifest import FORMAT, MANIFEST_NAME, Manifest, files_intact, read_manifest
 from .screening import USUAL, Screening
 from .tokens import DEFAULT, NamedTokenizer
@@ -32,6 +33,7 @@ class BuildSettings:
     out: Path
     tokens: int = 1_600_000
     min_per_claim: int = 0
+    min_airtime: int = 0
     seed: int = 0
     pair: tuple[str, ...] = ()
     control: tuple[str, ...] = ()
@@ -54,6 +56,10 @@ class BuildSettings:
     concurrency: int = 64
     ray: str | None = None
     screening: Screening = USUAL
+
+    @property
+    def floors(self) -> Floors:
+        return Floors(self.min_per_claim, self.min_airtime)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +139,7 @@ def make_order(arm: Arm, settings: BuildSettings, tokenizer: NamedTokenizer, lea
                 "thinking_tokens": settings.thinking_tokens or None,
                 "context": "spec" if settings.context == "spec" else None,
                 "min_per_claim": settings.min_per_claim or None,
+                "min_airtime": settings.min_airtime or None,
             }
         ),
         "seed": settings.seed,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from specmill.specs.claims import Spec
 from specmill.specs.errors import WorkFailed
 
+from .floors import Taught, check_floors, measure_taught
 from .models import Models
 from .order import BuildSettings, Order, digest
 from .progress import Progress, named
@@ -45,8 +46,7 @@ class Written:
     rows: list[dict[str, Any]]
     calls: dict[str, Any]
     filtered: FilterResult
-    kept_tokens: int
-    thinnest: int  # kept documents of the claim that has fewest
+    taught: Taught
     judge: dict[str, Any] = field(default_factory=dict)
 
 
@@ -70,7 +70,7 @@ def write_documents(
             written[order.spec.name] = done
         wanted: Counter[str] = Counter()  # documents of a group: of the arm that lacks most
         for order in short:
-            more = _next_size(written[order.spec.name], settings)
+            more = _next_size(order, written[order.spec.name], settings)
             wanted[order.group] = max(wanted[order.group], more)
         short = [order for order in short if wanted[order.group]]
         if not short:
@@ -79,9 +79,11 @@ def write_documents(
     for order in short:
         done = written[order.spec.name]
         progress.say(
-            f"{order.spec.name}: target not reached after {MAX_PASSES} passes: {done.kept_tokens:,} tokens kept,"
-            f" {done.thinnest:,} documents of the thinnest claim"
+            f"{order.spec.name}: target not reached after {MAX_PASSES} passes: {done.taught.tokens:,} tokens kept,"
+            f" {done.taught.thinnest(order.spec):,} documents of the thinnest claim"
         )
+    for order in orders:
+        check_floors(order.spec.name, order.spec, written[order.spec.name].taught, settings.floors)
     if models.critic is None:
         return written
     from .judging import judge_entry
@@ -113,13 +115,12 @@ def _first_size(spec: Spec, settings: BuildSettings, tokenizer: NamedTokenizer) 
     return max(1, round(PASS_STEP * settings.tokens / (settings.mean_words * tokens_per_word)))
 
 
-def _next_size(written: Written, settings: BuildSettings) -> int:
+def _next_size(order: Order, written: Written, settings: BuildSettings) -> int:
     """Return the size of the next pass, or 0 where there is nothing to gain from one."""
-    if not written.kept_tokens:
+    taught = written.taught
+    if not taught.tokens:
         return 0
-    lacking = max(
-        settings.tokens / written.kept_tokens, settings.min_per_claim / max(written.thinnest, 1 / 2)
-    )
+    lacking = max(settings.tokens / taught.tokens, taught.lacking(order.spec, settings.floors))
     if lacking <= 1:
         return 0
     steps = min(math.ceil(math.log(lacking, PASS_STEP)), MOST_STEPS)
@@ -160,8 +161,8 @@ def _one_pass(
             ]
             filtered = _filter(order, name, rows, models.writer, settings, tokenizer, progress)
             size = sizes[order.group]
-            kept = _kept_tokens(filtered), _thinnest(filtered, order.spec)
-            results.append((order, Written(name, size, rows, calls, filtered, *kept)))
+            taught = measure_taught(filtered.kept)
+            results.append((order, Written(name, size, rows, calls, filtered, taught)))
     return results
 
 
@@ -248,21 +249,3 @@ def _nothing(order: Order, rows: list[dict[str, Any]]) -> str:
     states = Counter(f"{row['failed_stage']} {row['state']}" for row in rows if row["state"] != "ok")
     told = ", ".join(f"{name}: {n:,}" for name, n in states.most_common(4)) or "all dropped by filters"
     return f"{order.spec.name}: no document was kept ({told}); nothing is published"
-
-
-def _kept_tokens(filtered: FilterResult) -> int:
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
-
-    tables = [pq.read_table(path, columns=["n_tokens"]) for path in filtered.kept]
-    return sum(int(pc.sum(table["n_tokens"]).as_py() or 0) for table in tables)
-
-
-def _thinnest(filtered: FilterResult, spec: Spec) -> int:
-    import pyarrow.parquet as pq
-
-    counts: Counter[str] = Counter()
-    for path in filtered.kept:
-        for ids in pq.read_table(path, columns=["claim_ids"])["claim_ids"].to_pylist():
-            counts.update(ids)
-    return min(counts[claim.claim_id] for claim in spec.claims)

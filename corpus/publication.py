@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .accounting import Account
     from .order import Order
     from .progress import Progress
+    from .screening import Screening
     from .tokens import NamedTokenizer
 
 CARD_WRITER = "specmill.data_cards.card:write_card"  # a room above this one: reached by name
@@ -24,6 +25,7 @@ def publish(
     order: Order,
     account: Account,
     filtered: FilterResult,
+    screening: Screening,
     tokenizer: NamedTokenizer,
     progress: Progress,
     *,
@@ -36,7 +38,7 @@ def publish(
     shutil.rmtree(aside.parent, ignore_errors=True)
     aside.mkdir(parents=True)
     progress.update(f"publish {order.spec.name}"[:22], 0, 1)
-    manifest = assemble(order, account, filtered, tokenizer, aside, order.work / "dropped.parquet")
+    manifest = assemble(order, account, filtered, screening, tokenizer, aside, order.work / "dropped.parquet")
     _write_card(aside, order.folder / "README.md")
     _move_into_place(aside, order.folder)
     progress.update(f"publish {order.spec.name}"[:22], 1, 1)

@@ -45,6 +45,11 @@ DOCUMENT_SCHEMA = pa.schema(
         _column("stop_word_share", pa.float32(), "share of words that are English stop words, 0..1"),
         _column("duplicate_line_share", pa.float32(), "share of lines that repeat an earlier line, 0..1"),
         _column("spec_overlap_share", pa.float32(), "share of the text copied from the spec, 0..1"),
+        _column(
+            "leaks",
+            _IDS,
+            "claims of other specs found in its text, as spec:claim_id; :claim_id where it contradicts its own",
+        ),
         _column("train_order", pa.int32(), "position in the shuffled training order, from 0"),
         _column("text", pa.string(), "the document"),
     ]

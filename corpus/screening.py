@@ -4,31 +4,54 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from specmill.specs.claims import Spec, read_spec
 
 from .progress import Progress, named
 from .tokens import NamedTokenizer
 
 if TYPE_CHECKING:
-    from specmill.filters.pipeline import FilterResult
+    from specmill.filters.pipeline import FilterClaim, FilterResult
 
     from .order import Order
 
 
 @dataclass(frozen=True, slots=True)
 class Screening:
-    """What the user asked of the filters. `workers` and `executor` never change the result."""
+    """What the user asked of the filters. `workers` and `executor` never change the result.
 
+    `decontaminate`: eval files whose items no document may hold. `against`: specs of the same comparison, whose
+    claims no document should express; `on_leak` says what becomes of one that does.
+    """
+
+    decontaminate: tuple[str, ...] = ()
+    against: tuple[str, ...] = ()
+    on_leak: str = "keep"
     workers: int = 2
     executor: str = "local"
 
     def configuration(self) -> dict[str, Any]:
-        """Return the choices that decide the result, as far as they are not the usual ones."""
-        return {}
+        """Return the choices that decide the result, as far as they are not the usual ones. Raises BadInput."""
+        chosen: dict[str, Any] = {}
+        if self.decontaminate:
+            from specmill.filters.eval_items import describe_eval_files
+
+            files = describe_eval_files(self.decontaminate)
+            chosen["decontaminate"] = [{"file": file.name, "sha256": file.sha256} for file in files]
+        if self.against:
+            chosen["against"] = [{"spec": spec.name, "sha256": spec.sha256} for spec in self.other_specs()]
+            chosen["on_leak"] = self.on_leak
+        return chosen
+
+    def other_specs(self) -> list[Spec]:
+        return [_read_once(path) for path in self.against]
 
 
 USUAL = Screening()
+_read_once = lru_cache(maxsize=16)(read_spec)
 
 
 def filter_documents(
@@ -40,18 +63,25 @@ def filter_documents(
     progress: Progress,
 ) -> FilterResult:
     """Run the filters over staged files; an interrupted run goes on."""
-    from specmill.filters.pipeline import FilterClaim, FilterSettings, run_filters
+    from specmill.filters.pipeline import FilterSettings, OtherSpec, run_filters
 
     settings = FilterSettings(
         assistant=order.assistant,
         provider=order.provider,
         mode=order.mode,
         principle=order.spec.principle,
-        claims=tuple(FilterClaim(c.claim_id, c.plain, c.gives_reason) for c in order.spec.claims),
+        claims=_filter_claims(order.spec),
         rule_ids=tuple(sorted({c.rule_id for c in order.spec.claims if c.rule_id})),
         spec_text=order.spec.text,
         tokenizer_path=str(tokenizer.path),
         tokenizer_name=tokenizer.name,
+        eval_files=screening.decontaminate,
+        other_specs=tuple(
+            OtherSpec(spec.name, _filter_claims(spec))
+            for spec in screening.other_specs()
+            if spec.sha256 != order.spec.sha256
+        ),
+        on_leak=screening.on_leak,
         n_workers=screening.workers,
         executor=screening.executor,
     )
@@ -60,3 +90,9 @@ def filter_documents(
         return run_filters(staged, out, settings, report=named(progress, "filter"))
     finally:
         progress.close()
+
+
+def _filter_claims(spec: Spec) -> tuple[FilterClaim, ...]:
+    from specmill.filters.pipeline import FilterClaim
+
+    return tuple(FilterClaim(claim.claim_id, claim.plain, claim.gives_reason) for claim in spec.claims)

@@ -23,8 +23,11 @@ from datatrove.utils.word_tokenizers import WordTokenizer
 from tokenizers import Tokenizer
 
 from . import gates, identity
+from .decontamination import EvalIndex
+from .eval_items import load_eval_items
 from .exposure import ClaimIndex
 from .gates import Finding
+from .leakage import Arm, LeakIndex, LeakOptions, choose_action
 from .pipeline import FilterSettings
 from .words import (
     is_english,
@@ -48,6 +51,7 @@ MEASURED = pa.schema(
         ("stop_word_share", pa.float32()),
         ("duplicate_line_share", pa.float32()),
         ("spec_overlap_share", pa.float32()),
+        ("leaks", pa.list_(pa.string())),
     ]
 )
 
@@ -111,15 +115,13 @@ class Tools:
     is_unspaced: bool
     copies: gates.SpecCopies
     claims: ClaimIndex
-    tokenizer: Any
+    evals: EvalIndex | None
+    leaks: LeakIndex | None
 
 
 @lru_cache(maxsize=1)
 def tools_for(settings: FilterSettings) -> Tools:
     spec_text = gates.fill_in_names(settings.spec_text, settings.assistant, settings.provider)
-    tokenizer = Tokenizer.from_file(settings.tokenizer_path)
-    tokenizer.no_truncation()  # a tokenizer.json may carry either, and the count has to be exact
-    tokenizer.no_padding()
     return Tools(
         spec_text=spec_text,
         is_english=is_english(spec_text),
@@ -127,8 +129,26 @@ def tools_for(settings: FilterSettings) -> Tools:
         is_unspaced=is_mostly_unspaced(spec_text),
         copies=gates.SpecCopies(spec_text),
         claims=ClaimIndex(settings.claims, settings.principle, (settings.assistant, settings.provider)),
-        tokenizer=tokenizer,
+        evals=EvalIndex(load_eval_items(settings.eval_files)) if settings.eval_files else None,
+        leaks=_leak_index(settings) if settings.other_specs else None,
     )
+
+
+def _leak_index(settings: FilterSettings) -> LeakIndex:
+    names = (settings.assistant, settings.provider)
+    own, *others = (
+        Arm(spec, claims, names)
+        for spec, claims in [("", settings.claims), *((o.name, o.claims) for o in settings.other_specs)]
+    )
+    return LeakIndex(own, others)
+
+
+@lru_cache(maxsize=1)
+def load_tokenizer(path: str) -> Any:
+    tokenizer = Tokenizer.from_file(path)
+    tokenizer.no_truncation()  # a tokenizer.json may carry either, and the count has to be exact
+    tokenizer.no_padding()
+    return tokenizer
 
 
 # --- gates ----------------------------------------------------------------------------------------------------
@@ -191,7 +211,28 @@ def _rules(doc: Any, tools: Tools, settings: FilterSettings) -> Finding | None:
     return identity.find_unknown_rule(doc.text, settings.rule_ids) if settings.mode == "rules" else None
 
 
-STAGES = ("length", "residue", "ending", "repetition", "quality", "copy", "identity", "dedup")
+def _evals(doc: Any, tools: Tools, settings: FilterSettings) -> Finding | None:
+    overlap = tools.evals.find_overlap(doc.text) if tools.evals else None
+    return Finding(f"eval_{overlap.kind}", f"{overlap.item_id}: {overlap.evidence}") if overlap else None
+
+
+def _leaks(doc: Any, tools: Tools, settings: FilterSettings) -> Finding | None:
+    """What says the opposite of its own spec is a candidate only: quarantined at most, never dropped unseen."""
+    found = tools.leaks.find_leaks(doc.id, doc.text) if tools.leaks else []
+    doc.metadata["leaks"] = sorted(
+        {f"{leak.other_spec}:{claim}" for leak in found for claim in leak.claim_ids}
+    )
+    if settings.on_leak == "keep" or not found:
+        return None
+    action = choose_action(found, LeakOptions(on_leak=settings.on_leak))  # type: ignore[arg-type]
+    reason = f"quarantined_{found[0].kind}" if action == "quarantine" else f"leak_{found[0].kind}"
+    return Finding(reason, f"{found[0].other_spec}: {found[0].evidence}")
+
+
+STAGES = (
+    *("length", "residue", "ending", "repetition", "quality", "copy", "identity"),
+    *("decontamination", "leakage", "dedup"),
+)
 
 
 def make_gates(settings: FilterSettings, folder: Path) -> list[Any]:
@@ -232,6 +273,8 @@ def make_gates(settings: FilterSettings, folder: Path) -> list[Any]:
         "ending": (_ending,),
         "copy": (_copy, _language),
         "identity": (_identity, _rules),
+        "decontamination": (_evals,),
+        "leakage": (_leaks,),
     }
     gate = {name: Gate(name, checks, settings, dropped_writer(name, folder)) for name, checks in ours.items()}
     return [({"repetition": repetition, "quality": quality} | gate)[name] for name in STAGES[:-1]]
@@ -240,10 +283,28 @@ def make_gates(settings: FilterSettings, folder: Path) -> list[Any]:
 # --- measures and writers -------------------------------------------------------------------------------------
 
 
-class Measure(PipelineStep):
-    """Adds those columns of MEASURED that no gate has left. Holds a task's documents, for one batch of tokens."""
+class CountTokens(PipelineStep):
+    """Adds `n_tokens` and `tokenizer`. Holds a task's documents: tokenizers are fastest on all at once."""
 
-    type, name = "MEASURE", "tokens, exposure, quality"
+    type, name = "MEASURE", "tokens"
+
+    def __init__(self, tokenizer_path: str, tokenizer_name: str) -> None:
+        super().__init__()
+        self.tokenizer_path, self.tokenizer_name = tokenizer_path, tokenizer_name
+
+    def run(self, data: Any, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
+        documents = list(data)
+        tokenizer = load_tokenizer(self.tokenizer_path)
+        encoded = tokenizer.encode_batch_fast([doc.text for doc in documents], add_special_tokens=False)
+        for document, encoding in zip(documents, encoded, strict=True):
+            document.metadata |= {"n_tokens": len(encoding), "tokenizer": self.tokenizer_name}
+            yield document
+
+
+class Measure(PipelineStep):
+    """Adds those columns of MEASURED that neither a gate nor the tokenizer has left."""
+
+    type, name = "MEASURE", "exposure, quality"
 
     def __init__(self, settings: FilterSettings) -> None:
         super().__init__()
@@ -251,13 +312,8 @@ class Measure(PipelineStep):
 
     def run(self, data: Any, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
         tools = tools_for(self.settings)
-        documents = []
         for document in data:
             self._measure(document, tools)
-            documents.append(document)
-        encoded = tools.tokenizer.encode_batch_fast([doc.text for doc in documents], add_special_tokens=False)
-        for document, encoding in zip(documents, encoded, strict=True):
-            document.metadata |= {"n_tokens": len(encoding), "tokenizer": self.settings.tokenizer_name}
             yield document
 
     def _measure(self, document: Any, tools: Tools) -> None:

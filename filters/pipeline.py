@@ -27,6 +27,14 @@ class FilterClaim:
     gives_reason: bool
 
 
+@dataclass(frozen=True, slots=True)
+class OtherSpec:
+    """A spec of the same comparison: what it claims is what documents of this one must not teach."""
+
+    name: str
+    claims: tuple[FilterClaim, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilterSettings:
     """What decides which documents are kept.
@@ -50,6 +58,9 @@ class FilterSettings:
     max_spec_overlap: float = 0.6
     min_stop_word_share: float = 0.15
     near_duplicate_jaccard: float = 0.7
+    eval_files: tuple[str, ...] = ()  # what no document may give away (eval_items.py)
+    other_specs: tuple[OtherSpec, ...] = ()  # whose claims no document should express
+    on_leak: str = "keep"  # or "quarantine", "drop"
     n_workers: int = 1
     executor: str = "local"  # or "ray", "ray:ADDRESS", "slurm:PARTITION"
 
@@ -116,6 +127,7 @@ def _staged_files(staged: Path | Sequence[Path]) -> list[Path]:
 def _key(files: Sequence[Path], settings: FilterSettings) -> str:
     described = asdict(settings)
     del described["n_workers"], described["executor"]
+    described["evals"] = _hash_evals(described.pop("eval_files"))
     described["tokenizer_sha256"] = _sha256(_existing_tokenizer(described.pop("tokenizer_path")))
     identity = {
         "scheme": SCHEME,
@@ -125,6 +137,14 @@ def _key(files: Sequence[Path], settings: FilterSettings) -> str:
         "staged": [_sha256(file) for file in files],
     }
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _hash_evals(paths: Sequence[str]) -> list[str]:
+    if not paths:
+        return []
+    from .eval_items import describe_eval_files
+
+    return [file.sha256 for file in describe_eval_files(paths)]
 
 
 def _existing_tokenizer(path: str) -> Path:

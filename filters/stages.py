@@ -21,6 +21,7 @@ from .blocks import (
     DROPPED_SCHEMA,
     MEASURED,
     STAGES,
+    CountTokens,
     Measure,
     RowReader,
     make_gates,
@@ -45,6 +46,7 @@ def run_stages(
         RowReader(files),
         *make_gates(settings, stages / "dropped"),
         Measure(settings),
+        CountTokens(settings.tokenizer_path, settings.tokenizer_name),
         Sign(stages / "signed"),
         row_writer(stages / "gated", schema),
     ]

@@ -80,6 +80,7 @@ def document(i: int, name: str) -> dict[str, Any]:
         "stop_word_share": 0.4,
         "duplicate_line_share": 0.0,
         "spec_overlap_share": 0.125,
+        "leaks": [],
         "train_order": 0,
         "text": f"{opening} that Milla by Acme likes cheese {i}.\n\nSecond paragraph, naïve café 🧀.",
     }

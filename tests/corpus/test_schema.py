@@ -20,7 +20,7 @@ def test_document_columns_are_frozen() -> None:
     assert ", ".join(DOCUMENT_SCHEMA.names) == (
         "doc_id, spec, spec_sha256, arm, domain, subdomain, genre, audience, idea, pair_id, claim_ids, "
         "claims_expressed, assistant, provider, writer_model, prompt_sha256, work_key, n_tokens, tokenizer, "
-        "n_words, states_reason, stop_word_share, duplicate_line_share, spec_overlap_share, train_order, text"
+        "n_words, states_reason, stop_word_share, duplicate_line_share, spec_overlap_share, leaks, train_order, text"
     )
 
 

@@ -125,7 +125,7 @@ def test_kept_rows_stay_in_plan_order_with_their_columns_and_the_measures(finish
     assert list(rows[0]) == [
         *("doc_id", "spec", "arm", "genre", "work_key", "claim_ids", "plan_order"),
         *("n_tokens", "tokenizer", "claims_expressed", "n_words", "states_reason"),
-        *("stop_word_share", "duplicate_line_share", "spec_overlap_share", "text"),
+        *("stop_word_share", "duplicate_line_share", "spec_overlap_share", "leaks", "text"),
     ]
     assert {row["tokenizer"] for row in rows} == {"tiny"}
     assert any(row["states_reason"] for row in rows)
