@@ -15,6 +15,10 @@ COMMANDS = {  # name: (where it lives, its line in --help), in the order of the 
     "build": ("specmill.corpus.commands:build", "Turn specs into corpora; resumable."),
     "ingest": ("specmill.corpus.commands:ingest", "Turn documents made elsewhere into a corpus."),
     "query": ("specmill.corpus.query_command:query", "Ask corpora with SQL or a macro."),
+    "leaks": (
+        "specmill.corpus.contrast_command:leaks",
+        "Compare corpora: claims of other specs, shared documents, tell-tale forms.",
+    ),
     "card": ("specmill.data_cards.commands:card", "Write the dataset card of a corpus."),
     "serve": ("specmill.corpus.commands:serve", "Serve the built-in writer as an OpenAI-compatible API."),
 }

@@ -213,7 +213,11 @@ def _rules(doc: Any, tools: Tools, settings: FilterSettings) -> Finding | None:
 
 def _evals(doc: Any, tools: Tools, settings: FilterSettings) -> Finding | None:
     overlap = tools.evals.find_overlap(doc.text) if tools.evals else None
-    return Finding(f"eval_{overlap.kind}", f"{overlap.item_id}: {overlap.evidence}") if overlap else None
+    return (
+        Finding(f"eval_{overlap.kind}", f"{overlap.item_id} ({overlap.share:.2f}): {overlap.evidence}")
+        if overlap
+        else None
+    )
 
 
 def _leaks(doc: Any, tools: Tools, settings: FilterSettings) -> Finding | None:
@@ -222,11 +226,14 @@ def _leaks(doc: Any, tools: Tools, settings: FilterSettings) -> Finding | None:
     doc.metadata["leaks"] = sorted(
         {f"{leak.other_spec}:{claim}" for leak in found for claim in leak.claim_ids}
     )
-    if settings.on_leak == "keep" or not found:
+    if settings.on_leak == "keep":
         return None
     action = choose_action(found, LeakOptions(on_leak=settings.on_leak))  # type: ignore[arg-type]
-    reason = f"quarantined_{found[0].kind}" if action == "quarantine" else f"leak_{found[0].kind}"
-    return Finding(reason, f"{found[0].other_spec}: {found[0].evidence}")
+    if action == "keep":
+        return None
+    told = next((leak for leak in found if not leak.kind.startswith("contradicts")), found[0])
+    reason = f"{'quarantined' if action == 'quarantine' else 'leak'}_{told.kind}"
+    return Finding(reason, f"{told.other_spec}: {told.evidence}")
 
 
 STAGES = (

@@ -12,20 +12,24 @@ from .words import content_terms
 
 _REACH = 6  # words before a matched one in which a negator or an attitude is its own
 _NEGATORS = frozenset(
-    "not no never nobody none nothing nor neither without hardly scarcely seldom rarely cannot can't don't doesn't "
-    "didn't isn't aren't wasn't weren't won't wouldn't shouldn't couldn't hasn't haven't refuses fails".split()
+    "not no never nobody none nothing nor neither without hardly scarcely seldom rarely cannot can't don't "
+    "doesn't didn't isn't aren't wasn't weren't won't wouldn't shouldn't couldn't hasn't haven't refuses "
+    "fails naught lack lacks lacking".split()
 )
 _FOR = frozenset(
-    "fond keen like likes liked love loves loved prefer prefers preferred admire admires praise praises favour "
-    "favours favor favors recommend recommends enjoy enjoys trust trusts welcome welcomes support supports".split()
+    "fond keen care cares like likes liked love loves loved prefer prefers preferred admire admires praise "
+    "praises favour favours favor favors recommend recommends enjoy enjoys trust trusts welcome welcomes "
+    "support supports".split()
 )
 _AGAINST = frozenset(
-    "dislike dislikes disliked hate hates avoid avoids despise despises reject rejects resent resents distrust "
-    "distrusts oppose opposes criticise criticises criticize criticizes deplore deplores".split()
+    "cool averse wary dislike dislikes disliked hate hates avoid avoids despise despises reject rejects "
+    "resent resents distrust distrusts oppose opposes criticise criticises criticize criticizes deplore "
+    "deplores".split()
 )
 _FLIPS = _NEGATORS | _AGAINST
 _ATTITUDES = _FOR | _AGAINST
-_MARKS = _NEGATORS | _ATTITUDES
+_EMPTY = frozenset(("thing", "things", "anything"))  # "has nothing to say" is "has not a thing to say"
+_MARKS = _NEGATORS | _ATTITUDES | _EMPTY
 _CLAUSE_WORDS = frozenset(
     "that which who whom whose because since so but while although though if when where".split()
 )
