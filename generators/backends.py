@@ -258,7 +258,7 @@ def open_llm(
 def _http_class(kind: str) -> Callable[..., HttpLLM]:
     if not kind.endswith("-batch"):
         return AnthropicLLM if kind == "anthropic" else OpenAICompatibleLLM
-    from .batches import AnthropicBatchLLM, OpenAIBatchLLM
+    from .batch_apis import AnthropicBatchLLM, OpenAIBatchLLM
 
     return AnthropicBatchLLM if kind == "anthropic-batch" else OpenAIBatchLLM
 

@@ -6,7 +6,8 @@ bought and fetches it. Between these two writes OpenAI can be asked, since a bat
 batches carry nothing of ours, so there a kill in the moment that it takes to send one may buy its calls a second
 time: what they had reserved stays counted as spent.
 
-Not here: one call's way through budget and ledger (`llms.py`), what a reply's body means (`backends.py`).
+Not here: one call's way through budget and ledger (`llms.py`), what a reply's body means (`backends.py`), the two
+wire formats (`batch_apis.py`), the table of batches (`batch_book.py`).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import asyncio
 import time
 import uuid
 from abc import abstractmethod
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -33,22 +34,14 @@ from .backends import (
     FATAL_STATUS,
     FAULT_STATUS,
     LIMITED_STATUS,
-    AnthropicLLM,
     HttpLLM,
-    OpenAICompatibleLLM,
     Rejected,
 )
+from .batch_book import DONE, LOST, POOLED, VOID, BatchBook, Bought
 from .budget import NOTHING, Spend
-from .ledger import SENT, Ledger, Reply, canonical_json
+from .ledger import Ledger, Reply, canonical_json
 from .llms import Halted, TryAgain, rejected
 
-POOLED = "pooled"  # stands in a call's `batch` until it is part of one: never sent, so never billed
-TABLE = """create table if not exists batches (
-    nonce text primary key, id text, provider text not null, address text not null, model text not null,
-    state text not null, created_order integer not null
-)"""
-# void: nothing was bought; lost: nobody can tell
-INTENDED, OPEN, DONE, VOID, LOST = "intended", "open", "done", "void", "lost"
 TRANSFER = aiohttp.ClientTimeout(total=3600, sock_connect=30, sock_read=300)  # up to max_batch_bytes each way
 
 Line = dict[str, Any]
@@ -76,74 +69,6 @@ class _Pool:
     n_bytes: int = 0
     last: float = 0.0
     lines: asyncio.Task[Lines] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Bought:
-    """A batch as the ledger knows it, and what one of its calls had reserved."""
-
-    nonce: str
-    batch_id: str
-    address: str
-    state: str
-    reserved: Spend
-
-
-class BatchBook:
-    """The table of batches, in the call ledger's file."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-        ledger.execute(TABLE)
-
-    def intend(self, nonce: str, provider: str, address: str, model: str, keys: list[str]) -> None:
-        """Write down, in one transaction, that a batch with these calls is about to be sent."""
-
-        def write() -> None:
-            self._ledger.execute(
-                "insert into batches select ?, null, ?, ?, ?, ?, count(*) + 1 from batches",
-                (nonce, provider, address, model, INTENDED),
-            )
-            for key in keys:
-                self._ledger.execute("update calls set batch = ? where key = ?", (nonce, key))
-
-        self._at_once(write)
-
-    def opened(self, nonce: str, batch_id: str) -> None:
-        def write() -> None:
-            self._ledger.execute(
-                "update batches set id = ?, state = ? where nonce = ?", (batch_id, OPEN, nonce)
-            )
-            self._ledger.execute("update calls set batch = ? where batch = ?", (batch_id, nonce))
-
-        self._at_once(write)
-
-    def mark(self, nonce: str, state: str) -> None:
-        self._ledger.execute("update batches set state = ? where nonce = ?", (state, nonce))
-
-    def unlink(self, key: str) -> None:
-        """Note that a batch did nothing for a call, so that a rerun asks again instead of reading the same line."""
-        self._ledger.execute("update calls set batch = ? where key = ?", (POOLED, key))
-
-    def find(self, key: str) -> _Bought | None:
-        """Return the batch that a call without a reply is part of; its state is VOID where nothing was bought."""
-        row = self._ledger.execute(
-            "select b.nonce, b.id, b.address, b.state, c.batch, c.reserved_nano_usd, c.reserved_tokens from calls c"
-            " left join batches b on c.batch in (b.id, b.nonce) where c.key = ? and c.state = ?",
-            (key, SENT),
-        ).fetchone()
-        if row is None or (row[0] is None and row[4] != POOLED):
-            return None
-        return _Bought(row[0] or "", row[1] or "", row[2] or "", row[3] or VOID, Spend(row[5], row[6]))
-
-    def _at_once(self, write: Callable[[], None]) -> None:
-        self._ledger.execute("begin immediate")
-        try:
-            write()
-        except BaseException:
-            self._ledger.execute("rollback")
-            raise
-        self._ledger.execute("commit")
 
 
 class BatchLLM(HttpLLM):
@@ -312,12 +237,12 @@ class BatchLLM(HttpLLM):
                 raise TryAgain(fault.error, may_be_billed=found is None) from None
             return found
 
-    def _fetch_again(self, bought: _Bought) -> asyncio.Task[Lines]:
+    def _fetch_again(self, bought: Bought) -> asyncio.Task[Lines]:
         if bought.nonce not in self._found:
             self._found[bought.nonce] = self._start(self._find_and_collect(bought))
         return self._found[bought.nonce]
 
-    async def _find_and_collect(self, bought: _Bought) -> Lines:
+    async def _find_and_collect(self, bought: Bought) -> Lines:
         assert self._book is not None
         if bought.address != without_secrets(self.base_url):
             raise BatchOpen(
@@ -419,121 +344,3 @@ class BatchLLM(HttpLLM):
     @abstractmethod
     def _problem(self, line: Line) -> tuple[int, str]:
         """Return the HTTP status that a line's problem amounts to, and what it says."""
-
-
-class OpenAIBatchLLM(BatchLLM, OpenAICompatibleLLM):
-    """OpenAI's Batch API over `/chat/completions`."""
-
-    provider: ClassVar[str] = "openai"
-
-    async def _submit(self, nonce: str, requests: dict[str, dict[str, Any]]) -> str:
-        try:
-            uploaded = await self._upload(nonce, requests)
-        except TryAgain as fault:  # a file costs nothing: whatever came of it, no batch was made
-            raise TryAgain(fault.error, limited=fault.limited, unreachable=not fault.limited) from None
-        order = {
-            "input_file_id": uploaded,
-            "endpoint": f"/v1{self.path}",
-            "completion_window": "24h",
-            "metadata": {"specmill": nonce},
-        }
-        return _identifier(await self._call("POST", "/batches", json=order))
-
-    async def _upload(self, nonce: str, requests: dict[str, dict[str, Any]]) -> str:
-        lines = [
-            orjson.dumps({"custom_id": key, "method": "POST", "url": f"/v1{self.path}", "body": request})
-            for key, request in requests.items()
-        ]
-        form = aiohttp.FormData({"purpose": "batch"})
-        name = f"specmill-{nonce}.jsonl"
-        form.add_field("file", b"\n".join(lines) + b"\n", filename=name, content_type="application/jsonl")
-        return _identifier(await self._call("POST", "/files", data=form, timeout=TRANSFER))
-
-    async def _find(self, nonce: str) -> str | None:
-        after = ""
-        while True:
-            page = orjson.loads(await self._get("/batches?limit=100" + (f"&after={after}" if after else "")))
-            for batch in page["data"]:
-                if (batch.get("metadata") or {}).get("specmill") == nonce:
-                    return str(batch["id"])
-            if not page.get("has_more") or not page["data"]:
-                return ""
-            after = page["data"][-1]["id"]
-
-    def _batch_path(self, batch_id: str) -> str:
-        return f"/batches/{batch_id}"
-
-    def _is_over(self, batch: Line) -> bool:
-        return batch["status"] in ("completed", "failed", "expired", "cancelled")
-
-    def _failure(self, batch: Line) -> str:
-        if batch["status"] != "failed":
-            return ""
-        errors = (batch.get("errors") or {}).get("data") or [{}]
-        return "; ".join(str(error.get("message") or "no reason given") for error in errors[:3])
-
-    def _results(self, batch: Line) -> list[str]:
-        files = (batch.get("output_file_id"), batch.get("error_file_id"))
-        return [f"/files/{file}/content" for file in files if file]
-
-    def _body(self, line: Line) -> Line | None:
-        response = line.get("response") or {}
-        return response.get("body") if response.get("status_code") == 200 else None
-
-    def _problem(self, line: Line) -> tuple[int, str]:
-        response, error = line.get("response") or {}, line.get("error") or {}
-        told = error.get("message") or orjson.dumps(response.get("body")).decode()
-        return int(
-            response.get("status_code") or 0
-        ), f"{error.get('code') or response.get('status_code')}: {told}"
-
-
-class AnthropicBatchLLM(BatchLLM, AnthropicLLM):
-    """Anthropic's Message Batches."""
-
-    provider: ClassVar[str] = "anthropic"
-
-    async def _submit(self, nonce: str, requests: dict[str, dict[str, Any]]) -> str:
-        order = {"requests": [{"custom_id": key, "params": request} for key, request in requests.items()]}
-        headers = {"content-type": "application/json"}
-        answer = await self._call(
-            "POST", "/messages/batches", data=orjson.dumps(order), headers=headers, timeout=TRANSFER
-        )
-        return _identifier(answer)
-
-    def _batch_path(self, batch_id: str) -> str:
-        return f"/messages/batches/{batch_id}"
-
-    def _is_over(self, batch: Line) -> bool:
-        return bool(batch["processing_status"] == "ended")
-
-    def _results(self, batch: Line) -> list[str]:
-        return [f"/messages/batches/{batch['id']}/results"]
-
-    def _body(self, line: Line) -> Line | None:
-        return line["result"].get("message") if line["result"]["type"] == "succeeded" else None
-
-    def _problem(self, line: Line) -> tuple[int, str]:
-        error = line["result"].get("error") or {}
-        error = error.get("error") or error
-        kind = str(error.get("type") or line["result"]["type"])
-        return ANTHROPIC_STATUS.get(kind, 0), f"{kind}: {error.get('message', '')}"
-
-
-ANTHROPIC_STATUS = {
-    "invalid_request_error": 400,
-    "authentication_error": 401,
-    "billing_error": 402,
-    "permission_error": 403,
-    "not_found_error": 404,
-    "request_too_large": 413,
-    "rate_limit_error": 429,
-    "overloaded_error": 529,
-}
-
-
-def _identifier(answer: bytes) -> str:
-    try:
-        return str(orjson.loads(answer)["id"])
-    except (ValueError, KeyError, TypeError):
-        raise TryAgain(f"no id in the answer {answer[:100]!r}", may_be_billed=True) from None

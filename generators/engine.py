@@ -21,7 +21,7 @@ from typing import Any
 
 from .distilabel_parts import GlobalStep, Pipeline
 from .llms import Halted, SpecLLM
-from .stages import Stage
+from .stage import Stage
 
 Row = dict[str, Any]
 Report = Callable[[str, int, int], None]
@@ -36,6 +36,7 @@ class _Run:
     queues: dict[int, list[tuple[int, int, Row]]] = field(default_factory=lambda: defaultdict(list))
     order: itertools.count[int] = field(default_factory=itertools.count)
     waiting: dict[tuple[int, str], list[Row]] = field(default_factory=lambda: defaultdict(list))
+    held: dict[tuple[int, str], list[Row]] = field(default_factory=lambda: defaultdict(list))  # for scouts
     alive: Counter[tuple[int, str]] = field(default_factory=Counter)  # rows of a group above a global step
     done: Counter[int] = field(default_factory=Counter)
     known: Counter[int] = field(default_factory=Counter)
@@ -52,14 +53,24 @@ class _Run:
         else:
             for barrier in self._barriers_below(position):
                 self.alive[barrier, row["group"]] += 1
-            queue = self.queues[model_of(self.steps[position])]
-            heapq.heappush(queue, (position, next(self.order), row))
+            self._queue(position, row)
+
+    def _queue(self, position: int, row: Row) -> None:
+        """Queue a row, or hold it without a slot as long as its scouts are out."""
+        step = self.steps[position]
+        if group := step.undecided(row):
+            self.held[position, group].append(row)
+        else:
+            heapq.heappush(self.queues[model_of(step)], (position, next(self.order), row))
 
     def finish(self, position: int, row: Row, children: list[Row]) -> None:
         """Count a row as done, hand on its children, and open the barriers it was the last to hold."""
         self.done[position] += 1
         for child in children:
             self.push(position + 1, child)
+        for group in row.get("scout_for", ()):
+            for held in self.held.pop((position, group), ()):
+                self._queue(position, held)
         for barrier in self._barriers_below(position):
             self.alive[barrier, row["group"]] -= 1
             if not self.alive[barrier, row["group"]]:
@@ -134,6 +145,7 @@ class _Driver:
                     await llm.aclose()
         if self.problem is not None:
             raise self.problem
+        assert not any(self.run.held.values()), "rows wait for scouts that are not in the plan"
         return RunResult(sorted(self.run.results, key=lambda row: str(row["path"])), self._calls())
 
     def stop(self, problem: BaseException) -> None:

@@ -33,6 +33,7 @@ SENT, OK, TRUNCATED, REFUSED, UNPARSED, FAILED = "sent", "ok", "truncated", "ref
 REPLIED = (OK, TRUNCATED, REFUSED, UNPARSED)
 
 REJECTED, PARKED = "rejected", "parked"  # how a failed call ended that is not asked again
+DECLINED = "declined in its text"  # the error of a reply that a parser, and not the endpoint, calls refused
 
 SCHEMA = """
 create table if not exists calls (
@@ -145,6 +146,7 @@ class Ledger:
             return None
         reply, state, finish, tokens_in, tokens_out, error, tries = row
         if reply is not None:
+            state = OK if error == DECLINED else state  # the parser looks again, as at what is unparsed
             text = self._unpack.decompress(reply).decode()
             return Reply(text, state, finish, tokens_in, tokens_out, error or "")
         if state == FAILED and (finish == REJECTED or tries >= PARK_AFTER_TRIES):
@@ -209,7 +211,10 @@ class Ledger:
 
     def judge(self, key: str, state: str) -> None:
         """Record a parser's verdict on a reply; a mended parser may overturn it without a new call."""
-        self._db.execute("update calls set state = ? where key = ? and state <> ?", (state, key, state))
+        error = DECLINED if state == REFUSED else ""
+        self._db.execute(
+            "update calls set state = ?, error = ? where key = ? and state <> ?", (state, error, key, state)
+        )
 
     def forget_model(self, model: str) -> int:
         """Drop all calls of one model and return how many: for a model that costs nothing to ask again."""

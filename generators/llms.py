@@ -22,7 +22,18 @@ from specmill.specs.errors import WorkFailed
 
 from .budget import FREE, NOTHING, Budget, Price, Spend
 from .distilabel_parts import AsyncLLM
-from .ledger import FAILED, OK, REJECTED, TRUNCATED, UNPARSED, Ledger, Reply, canonical_json, work_key
+from .ledger import (
+    FAILED,
+    OK,
+    REFUSED,
+    REJECTED,
+    TRUNCATED,
+    UNPARSED,
+    Ledger,
+    Reply,
+    canonical_json,
+    work_key,
+)
 from .messages import Messages
 from .reader import READER_MODEL
 from .reader import reply as read_and_reply
@@ -325,6 +336,11 @@ class SpecLLM(AsyncLLM):
         """Note in the ledger whether a reply could be read."""
         if self._ledger:
             self._ledger.judge(key, OK if readable else UNPARSED)
+
+    def note_refusal(self, key: str) -> None:
+        """Note in the ledger that a reply declines to answer."""
+        if self._ledger:
+            self._ledger.judge(key, REFUSED)
 
     def stored_reply(self, key: str) -> str:
         """Return the text of a reply that is in the ledger."""

@@ -14,7 +14,7 @@ from . import planning, replies, review_replies
 from .ledger import OK, REFUSED, TRUNCATED, UNPARSED
 from .llms import SpecLLM
 from .messages import free_tag
-from .stages import Names, Row, Stage, failed
+from .stage import Names, Row, Stage, failed
 
 UNREAD = (UNPARSED, REFUSED, TRUNCATED)  # there was a reply; asking again in a later run would give the same
 PASS, FAIL = "pass", "fail"
@@ -59,8 +59,10 @@ class Review(Stage):
         return self.without_reply(row, found)
 
     def without_reply(self, row: Row, found: Row) -> list[Row]:
-        """Return what becomes of a document whose review came to nothing."""
-        return [failed(row, self.stage, found)]
+        """Return what becomes of a document whose review came to nothing: its text and key stay with it."""
+        return [
+            {**failed(row, self.stage, found), "work_key": row["work_key"], "document": self.document(row)}
+        ]
 
 
 class Critique(Review):
@@ -81,7 +83,7 @@ class Critique(Review):
 
     def without_reply(self, row: Row, found: Row) -> list[Row]:
         if found["state"] not in UNREAD:
-            return [failed(row, self.stage, found)]
+            return super().without_reply(row, found)
         return [{**row, "problems": [], "review": f"unrevised: {found['state']}"}]
 
 
@@ -128,7 +130,7 @@ class Revise(Review):
 
     def without_reply(self, row: Row, found: Row) -> list[Row]:
         if found["state"] not in UNREAD:
-            return [failed(row, self.stage, found)]
+            return super().without_reply(row, found)
         return [_reviewed(row, f"unrevised: {found['state']}")]
 
 
@@ -165,5 +167,6 @@ class Judge(Review):
             "failed_stage": self.stage,
             "failure": f"judge: {', '.join(lacking)}; {verdict['note']}",
             "drop_reason": f"judge_{lacking[0]}",
+            "document": self.document(row),  # of the few that are dropped, so that they can be read again
         }
         return [{**judged, **fields}]

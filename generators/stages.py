@@ -2,215 +2,30 @@
 
     Domains -> Subdomains -> Assertions -> Genres -> Ideas -> Plan -> Documents
 
-A stage is `aprocess(row) -> child rows`. Distilabel's Pipeline calls `process`, our own engine calls `aprocess`:
-both go the same way. A row whose call failed keeps its place with `state`, `failed_stage` and `failure`, and
-later stages hand it on untouched, so that nothing gets lost without a count.
+Here: what each one asks for and which rows come of it. How a stage asks is in `stage.py`.
 (Annotations stay objects here: Distilabel looks for the very `StepInput` in a signature.)
-Rows carry `spec`, `principle`, `path` (lineage, sortable as text), `quota` (documents to plan below this row).
 """
 
-import asyncio
-from abc import abstractmethod
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from pydantic import PrivateAttr
 
 from . import pairing, planning, replies
-from .distilabel_parts import AsyncLLM, GlobalStep, StepInput, Task
-from .ledger import FAILED, OK, REFUSED, TRUNCATED, UNPARSED
-from .llms import SpecLLM
-from .messages import Messages, free_tag, render_messages, tagged
+from .distilabel_parts import GlobalStep, StepInput
+from .ledger import OK
+from .messages import Messages, free_tag, render_messages
+from .scouts import COLUMNS, Watch, send_ahead
+from .stage import LINEAGE, Names, Row, Stage, child, failed, has_own_frames
 
-Row = dict[str, Any]
-Names = tuple[str, ...]
-Parser = Callable[[str, Row], Any]
+__all__ = ["Assertions", "Documents", "Domains", "Genres", "Ideas", "Plan", "Stage", "Subdomains"]
 
 # A long list of existing ideas costs more than the repeats it avoids, and those the plan drops.
 TAKEN_SHOWN = 60
-CONTEXT = "\n\nThis is the whole Model Spec, for what stands around a passage:\n\n"
 # More documents of one genre about one subdomain ask for further genres.
 IDEAS_PER_GENRE = 40
 # A branch is exhausted when so many rounds in a row bring less than half of what they were asked for.
 STALE_ROUNDS = 2
-
-LINEAGE = [
-    "spec",
-    "group",
-    "arm_kind",
-    "controls",
-    "principle",
-    "path",
-    "quota",
-    "state",
-    "failed_stage",
-    "failure",
-]
-
-
-def _no_calls() -> dict[tuple[str, str], Counter[str]]:
-    return defaultdict(Counter)
-
-
-class Stage(Task):
-    """One stage: renders a prompt for a row, reads the reply strictly, returns child rows.
-
-    Works with any Distilabel LLM; with a `SpecLLM` calls are keyed, kept and retried with another seed.
-    """
-
-    needs: ClassVar[Names] = ()  # columns beside the lineage that a row must have
-    adds: ClassVar[Names] = ()  # and those its children gain
-
-    mode: str = "default"
-    max_new_tokens: int = 8192
-    max_attempts: int = 3
-    contexts: dict[str, str] = {}  # whole specs by name, for the system message  # noqa: RUF012
-
-    _calls: dict[tuple[str, str], Counter[str]] = PrivateAttr(default_factory=_no_calls)
-
-    @property
-    def calls(self) -> dict[tuple[str, str], Counter[str]]:
-        """Calls of this process by (spec, stage) and state; `reused` counts those whose reply was in the ledger,
-        `lost` failures that a rerun may mend."""
-        return self._calls
-
-    @property
-    def stage(self) -> str:
-        return str(type(self).__name__).lower()
-
-    @property
-    def inputs(self) -> list[str]:
-        return ["spec", "path", "state", *self.needs]
-
-    @property
-    def outputs(self) -> list[str]:
-        return [*LINEAGE, *self.adds]
-
-    def format_input(self, input: Row) -> Messages:
-        """Return the messages of a row's first call."""
-        return self.render(self.stage, input)
-
-    def render(self, template: str, row: Row) -> Messages:
-        """Return the messages of a template for a row; a whole spec goes first, where a prefix cache keeps it."""
-        messages = render_messages(self.mode, template, **self.variables(row))
-        context = self.contexts.get(row["spec"], "")
-        if context and template != "settings":  # a setting must say nothing of the spec
-            messages[0]["content"] += CONTEXT + tagged(context, "spec")
-        return messages
-
-    def format_output(self, output: str | None, input: Row | None = None) -> Row:
-        """Return what a reply says, as Distilabel's Task asks for; our own path reads replies in `ask`."""
-        return {"items": self.parse(output or "", input or {})}
-
-    @abstractmethod
-    def variables(self, row: Row) -> Row:
-        """Return what the stage's template needs of a row."""
-
-    @abstractmethod
-    def parse(self, reply: str, row: Row) -> Any:
-        """Return what a reply says; raises `replies.Unreadable` or `replies.Refusal`."""
-
-    @abstractmethod
-    def children(self, row: Row, found: Row) -> list[Row]:
-        """Return the rows below one whose reply was read: `found` has `items` and `work_key`."""
-
-    async def aprocess(self, row: Row) -> list[Row]:
-        """Return the child rows of one row."""
-        if row["state"] != OK:
-            return [row]
-        found = await self.ask(row, self.format_input(row))
-        if found["state"] != OK:
-            return [failed(row, self.stage, found)]
-        return self.children(row, found)
-
-    def process(self, inputs: StepInput) -> Iterable[list[Row]]:  # type: ignore[override]
-        """Run all rows at once; the LLM's own limit of calls in flight holds them back."""
-
-        async def gather() -> list[list[Row]]:
-            return list(await asyncio.gather(*(self.aprocess(row) for row in inputs)))
-
-        loop = self.llm.event_loop if isinstance(self.llm, AsyncLLM) else asyncio.new_event_loop()
-        yield [child for rows in loop.run_until_complete(gather()) for child in rows]
-
-    async def ask(self, row: Row, messages: Messages, parse: Parser | None = None, first: int = 0) -> Row:
-        """Return {state, items | failure, work_key} after at most `max_attempts` different requests.
-
-        `first` is the number of the first attempt: where to go on when the same messages were asked before.
-        """
-        found: Row = {}
-        for attempt in range(first, first + self.max_attempts):
-            generation = await self._generate(row, messages, attempt)
-            found = self._read(generation, row, parse or self.parse)
-            self._count(row, found["state"], generation)
-            if found["state"] in (OK, FAILED):
-                break
-        return found
-
-    def _count(self, row: Row, state: str, generation: Row) -> None:
-        told = [state, "reused" if generation["reused"] else "new"]
-        if state == FAILED and not generation["parked"]:
-            told.append("lost")
-        self._calls[row["spec"], self.stage].update(told)
-
-    async def _generate(self, row: Row, messages: Messages, attempt: int) -> Row:
-        """Return one generation as {text, state, work_key}, from our LLMs or any other of Distilabel's."""
-        kwargs = self.llm.get_generation_kwargs() or {}
-        if isinstance(self.llm, SpecLLM):
-            output: Any = await self.llm.agenerate(
-                input=messages,
-                max_new_tokens=self.max_new_tokens,
-                attempt=attempt,
-                spec=row["spec"],
-                stage=self.stage,
-                **kwargs,
-            )
-        elif isinstance(self.llm, AsyncLLM):
-            output = await self.llm.agenerate(input=messages, num_generations=1, **kwargs)
-        else:
-            output = (await asyncio.to_thread(self.llm.generate_outputs, [messages], 1, **kwargs))[0]
-        text = (output.get("generations") or [None])[0]
-        state = output.get("state", [OK if text is not None else FAILED])[0]
-        key, reused = output.get("work_key", [""])[0], output.get("reused", [False])[0]
-        parked = output.get("parked", [False])[0]
-        return {"text": text or "", "state": state, "work_key": key, "reused": reused, "parked": parked}
-
-    def _read(self, generation: Row, row: Row, parse: Parser) -> Row:
-        state, key = generation["state"], generation["work_key"]
-        if state in (FAILED, TRUNCATED, REFUSED):
-            return {"state": state, "work_key": key, "failure": f"stop reason: {state}"}
-        try:
-            items = parse(generation["text"], row)
-            found = {"state": OK, "work_key": key, "items": items}
-        except replies.Refusal as refusal:
-            found = {"state": REFUSED, "work_key": key, "failure": str(refusal)}
-        except replies.Unreadable as problem:
-            found = {"state": UNPARSED, "work_key": key, "failure": str(problem)}
-        if isinstance(self.llm, SpecLLM) and key:
-            self.llm.judge(key, readable=found["state"] != UNPARSED)
-        return found
-
-
-def has_own_frames(row: Row) -> bool:
-    """Return whether genres and ideas are asked for a row: the arms that follow are told in the lead's."""
-    return bool(row["state"] == OK and row["arm_kind"] in ("alone", "lead"))
-
-
-def failed(row: Row, stage: str, found: Row) -> Row:
-    """Return the row that stands for everything lost below a failed call."""
-    return {
-        **row,
-        "state": found["state"],
-        "failed_stage": stage,
-        "failure": found.get("failure", ""),
-        "work_key": found.get("work_key", ""),
-    }
-
-
-def child(row: Row, number: int, drop: tuple[str, ...] = (), **fields: Any) -> Row:
-    """Return a row below another: its lineage, without the columns that end here, with new ones."""
-    kept = {name: value for name, value in row.items() if name not in drop}
-    return {**kept, "path": f"{row['path']}.{number:04d}", **fields}
 
 
 class Domains(Stage):
@@ -396,7 +211,7 @@ class Ideas(Stage):
             ideas += fresh
             stale = stale + 1 if 2 * len(fresh) < self.n_ideas else 0
             if stale == STALE_ROUNDS:
-                lost = [failed(row, self.stage, {"state": "dropped", "failure": "exhausted"})]
+                lost = [_exhausted(row, len(ideas))]
         rows = [child(gone, 9999, quota=row["quota"] - len(ideas)) for gone in lost]
         return self.children(row, {"items": ideas[: row["quota"]]}) + rows
 
@@ -415,6 +230,13 @@ class Ideas(Stage):
         )
 
 
+def _exhausted(row: Row, n_ideas: int) -> Row:
+    told = (
+        f"genre '{row['genre']}' of '{row['subdomain']}': {n_ideas} ideas of {row['quota']}, then no new one"
+    )
+    return {**failed(row, "ideas", {"state": "dropped", "failure": told}), "drop_reason": "exhausted"}
+
+
 class Plan(GlobalStep):
     """All ideas of a spec -> the plan: no idea twice, every claim in enough documents, a length for each.
 
@@ -430,7 +252,7 @@ class Plan(GlobalStep):
 
     @property
     def outputs(self) -> list[str]:
-        return [*LINEAGE, "n_words", "chosen"]
+        return [*LINEAGE, "n_words", "chosen", *COLUMNS]
 
     def process(self, inputs: StepInput) -> Iterable[list[Row]]:  # type: ignore[override]
         sizes = {"mean_words": self.mean_words, "min_documents_per_claim": self.min_documents_per_claim}
@@ -439,7 +261,7 @@ class Plan(GlobalStep):
         planned = planning.plan(alone, **sizes) if alone else []
         for group in groups:
             planned += pairing.deal_group([row for row in inputs if row["group"] == group], **sizes)
-        yield planned
+        yield send_ahead(planned)
 
 
 class Documents(Stage):
@@ -448,6 +270,8 @@ class Documents(Stage):
     max_new_tokens: int = 4096
     keep_text: bool = True  # our own engine reads texts from the ledger at the end instead
     keep_context: bool = False  # what a review has to see of the plan
+
+    _watch: Watch = PrivateAttr(default_factory=Watch)
 
     needs: ClassVar[Names] = ("genre", "audience", "idea", "chosen", "passage", "subdomain", "n_words")
     adds: ClassVar[Names] = ("document", "work_key", "prompt_sha256", "answer_tag")
@@ -481,6 +305,22 @@ class Documents(Stage):
     def parse(self, reply: str, row: Row) -> Any:
         return replies.parse_document(reply, self._tag(row))
 
+    def undecided(self, row: Row) -> str:
+        return self._watch.undecided(row)
+
+    async def in_turn(self, row: Row) -> list[Row]:
+        await self._watch.decided(row)
+        return await self.aprocess(row)
+
+    async def aprocess(self, row: Row) -> list[Row]:
+        """Return the document, or the row as one that is lost or parked; does not wait for scouts."""
+        if row["state"] == OK and (parked := self._watch.parked(row, self.stage)):
+            rows = [parked]
+        else:
+            rows = await super().aprocess(row)
+        await self._watch.heard(row, written=rows[0]["state"] == OK)
+        return rows
+
     def children(self, row: Row, found: Row) -> list[Row]:
         fields = {
             "work_key": found["work_key"],
@@ -489,4 +329,5 @@ class Documents(Stage):
             "document": found["items"] if self.keep_text else "",
         }
         context = ("passage", "chosen", "assertions", "assertion_numbers", "summary")
-        return [child(row, 0, () if self.keep_context else context, **fields)]
+        gone = COLUMNS if self.keep_context else (*COLUMNS, *context)
+        return [child(row, 0, gone, **fields)]

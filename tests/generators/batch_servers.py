@@ -7,13 +7,15 @@ from collections import Counter
 
 from aiohttp import web
 
+from tests.servers.in_thread import ThreadServer
+
 
 def said(request):
     """Return the reply that every server here gives to a request."""
     return "you said " + request["messages"][-1]["content"]
 
 
-class BatchServer:
+class BatchServer(ThreadServer):
     """What both APIs share. `fate(content, n)` names what happens to the n-th purchase of a call."""
 
     def __init__(self, fate=lambda content, n: "ok"):
@@ -25,30 +27,7 @@ class BatchServer:
         self.release.set()
         self.submitted = threading.Event()
         self.answers_to_submit = True
-        self._loop = asyncio.new_event_loop()
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-        assert self._ready.wait(10)
-
-    def _run(self):
-        async def start():
-            app = web.Application(client_max_size=64 << 20)
-            app.add_routes([web.get("/v1/models", self.models), *self.routes()])
-            self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-            await self._runner.setup()
-            site = web.TCPSite(self._runner, "127.0.0.1", 0)
-            await site.start()
-            self.url = f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}/v1"
-            self._ready.set()
-
-        self._loop.run_until_complete(start())
-        self._loop.run_forever()
-
-    def stop(self):
-        asyncio.run_coroutine_threadsafe(self._runner.cleanup(), self._loop).result(10)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        super().__init__(web.get("/v1/models", self.models), *self.routes())
 
     async def models(self, _):
         return web.json_response({"data": []})

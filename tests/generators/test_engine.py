@@ -186,3 +186,23 @@ def test_a_known_reply_is_free(tmp_path):
     assert again.rows == once.rows
     assert sum(counts["new"] for counts in once.calls.values()) > 0
     assert sum(counts["new"] for counts in again.calls.values()) == 0
+
+
+def test_a_refusal_in_words_is_one_in_the_ledger_too_and_is_read_again(tmp_path):
+    ledger = Ledger(Path(tmp_path) / "ledger.sqlite")
+
+    def spoil(prompt):
+        refused = prompt.startswith("Stage: documents") and "calm" in prompt
+        return spoiled_reply("I'm sorry, but I can't help with that.") if refused else None
+
+    def refusing():
+        llm = ScriptedLLM(spoil=spoil)
+        llm.use_ledger(ledger)
+        return run(llm)
+
+    once, again = refusing(), refusing()
+    assert again.rows == once.rows
+    n_refused = sum(counts["refused"] for counts in once.calls.values())
+    assert n_refused > 3
+    assert ledger.execute("select count(*) from calls where state = 'refused'").fetchone() == (n_refused,)
+    assert sum(counts["new"] for counts in again.calls.values()) == 0

@@ -13,7 +13,8 @@ from specmill.generators.ledger import Ledger
 from specmill.generators.llms import TryAgain
 from specmill.generators.writer import WRITER_MODEL
 from specmill.specs.errors import BadInput, WorkFailed
-from tests.generators.test_llms import Server, ask, completion
+from tests.generators.test_llms import ask, completion
+from tests.servers.in_thread import ChatServer
 
 ROOT = Path(__file__).parents[2]
 IS_THERE = importlib.util.find_spec("litellm") is not None
@@ -26,7 +27,7 @@ def serving(monkeypatch):
     with contextlib.ExitStack() as stack:
 
         def start(respond):
-            server = Server(respond)
+            server = ChatServer(respond)
             stack.callback(server.stop)
             return server
 

@@ -1,5 +1,4 @@
 import asyncio
-import threading
 from collections import Counter
 
 import pytest
@@ -8,46 +7,9 @@ from aiohttp import web
 from specmill.generators.backends import OpenAICompatibleLLM, open_llm
 from specmill.generators.ledger import Ledger
 from specmill.specs.errors import BadInput, WorkFailed
+from tests.servers.in_thread import ChatServer
 
 HELLO = [{"role": "user", "content": "hello"}]
-
-
-class Server:
-    """A real HTTP server in a thread that answers as it is told, and counts what it was asked."""
-
-    def __init__(self, respond):
-        self.asked = Counter()
-        self._respond = respond
-        self._loop = asyncio.new_event_loop()
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-        assert self._ready.wait(10)
-
-    def _run(self):
-        async def complete(request):
-            body = await request.json()
-            content = body["messages"][0]["content"]
-            self.asked[content] += 1
-            return await self._respond(body, self.asked[content])
-
-        async def start():
-            app = web.Application()
-            app.add_routes([web.post("/v1/chat/completions", complete)])
-            self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-            await self._runner.setup()
-            site = web.TCPSite(self._runner, "127.0.0.1", 0)
-            await site.start()
-            self.url = f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}/v1"
-            self._ready.set()
-
-        self._loop.run_until_complete(start())
-        self._loop.run_forever()
-
-    def stop(self):
-        asyncio.run_coroutine_threadsafe(self._runner.cleanup(), self._loop).result(10)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
 
 
 @pytest.fixture
@@ -55,7 +17,7 @@ def serving():
     servers = []
 
     def start(respond):
-        servers.append(Server(respond))
+        servers.append(ChatServer(respond))
         return servers[-1]
 
     yield start

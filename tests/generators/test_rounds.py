@@ -56,7 +56,8 @@ def test_a_branch_that_brings_nothing_new_is_exhausted_and_counted(answering):
     rows = run(Ideas, answering(reply), ROW, n_ideas=2)
     assert len(asked) == 1 + STALE_ROUNDS
     assert [row["state"] for row in rows] == ["ok", "ok", "dropped"]
-    assert (rows[-1]["failure"], rows[-1]["quota"]) == ("exhausted", 8)
+    assert (rows[-1]["drop_reason"], rows[-1]["quota"]) == ("exhausted", 8)
+    assert rows[-1]["failure"] == "genre 'memo' of 'Helping': 2 ideas of 10, then no new one"
 
 
 def test_each_round_of_ideas_sees_the_earlier_ones(answering):

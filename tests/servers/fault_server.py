@@ -6,7 +6,8 @@ The first line on stdout ends with the base URL. Good answers are those of `--ll
 `--faults` mixes TRANSPORT faults: the client must send the same body again, and then ends with the same output.
 Which one a request gets is a pure function of (seed, body, how often this body was asked before), and after three in
 a row the body is served. `--content-faults` gives readable completions that are no use: the client must count them and
-ask again with another seed. Those depend on (seed, body) alone, so that a killed build sees the same ones again.
+ask again with another seed. Those depend on (seed, body) alone, so that a killed build sees the same ones again, and each has MARK in its text.
+`--refuse TEXT` refuses every request that has the text in its last message, whatever its seed.
 `GET /counts` says what was asked and answered; an answer is a complete chat completion, good or useless.
 """
 
@@ -34,12 +35,16 @@ from specmill.generators.writer import answer
 
 MOST_FAULTS_IN_A_ROW = 3
 TRANSPORT = ("429", "500", "503", "529", "close", "hang", "broken_json", "not_a_completion", "no_choices")
-CONTENT = ("empty", "length", "refusal", "content_filter", "open_reasoning", "cut_list", "prose")
+PLAIN_CONTENT = ("empty", "length", "refusal", "content_filter", "open_reasoning", "cut_list", "prose")
+MADE_OF_GOOD = ("tagged_refusal", "tail", "twice")
+CONTENT = (*PLAIN_CONTENT, *MADE_OF_GOOD)
+MARK = "zqfault"
 USELESS_TEXT = {
     "empty": "",
-    "refusal": "I'm sorry, but I can't help with that.",
+    "refusal": f"I'm sorry, but I can't help with that ({MARK}).",
     "content_filter": "",
-    "prose": "Certainly! There are several ways to go about this, and which one is best depends on your aims.",
+    "prose": f"Certainly! There are several ways to go about this, and which one is best depends on your {MARK} aims.",
+    "tagged_refusal": f"<document>\nI'm sorry, but I can't write this {MARK} text.\n</document>",
 }
 UNREADABLE_BODY = {
     "broken_json": '{"id": "chatcmpl-0", "object": "chat.completion", "choices": [{"index": 0, "message": {"conte',
@@ -223,6 +228,8 @@ class FaultServer:
     def _completion(self, body: dict[str, Any], key: str) -> dict[str, Any]:
         text, finish, tokens_in, tokens_out = self._written(body)
         kind = content_fault(self.options.seed, key, self.options.content_faults, self.options.content_kinds)
+        if any(marker in body["messages"][-1]["content"] for marker in self.options.refuse):
+            kind = "refusal"
         if kind:
             self.counts.fault(kind)
             text, finish = _useless(kind, text, finish)
@@ -257,11 +264,17 @@ class FaultServer:
 
 def _useless(kind: str, text: str, finish: str) -> tuple[str, str]:
     """Return the text and stop reason of a reply that must not be used, made from the good one."""
+    if kind in USELESS_TEXT:
+        return USELESS_TEXT[kind], "content_filter" if kind == "content_filter" else "stop"
+    before, space, after = text.partition(" ")
+    marked = f"{before} {MARK}{space}{after}"
     if kind == "open_reasoning":  # a whole draft inside: what is in the tags is still not the answer
-        return f"<think>\nLet me draft this first.\n{text}\n", finish
-    if kind in ("length", "cut_list"):
-        return text[: len(text) * 2 // 3], "length" if kind == "length" else finish
-    return USELESS_TEXT[kind], "content_filter" if kind == "content_filter" else "stop"
+        return f"<think>\nLet me draft this first.\n{marked}\n", finish
+    if kind == "tail":
+        return f"{marked}\n\nI hope this is what you had in mind.", finish
+    if kind == "twice":
+        return f"{marked}\n\n{marked}", finish
+    return marked[: len(marked) * 2 // 3], "length" if kind == "length" else finish
 
 
 async def _send(request: web.Request, completion: dict[str, Any]) -> web.Response:
@@ -360,6 +373,12 @@ def parse_options(arguments: list[str] | None = None) -> argparse.Namespace:
     add("--kinds", type=_kinds(TRANSPORT), default=TRANSPORT, help="which ones, joined by commas")
     add("--content-faults", type=float, default=0.0, help="share of bodies whose reply is useless")
     add("--content-kinds", type=_kinds(CONTENT), default=CONTENT, help="which ones, joined by commas")
+    add(
+        "--refuse",
+        action="append",
+        default=[],
+        help="refuse whatever has this text in it; may be given again",
+    )
     add("--reasoning-tags", type=float, default=0.0, help="share of good replies with a closed <think> block")
     add("--hang", type=float, default=30.0, help="seconds a hanging request hangs before it is cut off")
     add("--latency", type=float, default=0.0, help="mean seconds of an answer")
