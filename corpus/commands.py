@@ -67,6 +67,13 @@ def screening_options(command: Any) -> Any:
                 help="What becomes of documents so marked; quarantined ones wait among the dropped.",
             ),
             click.option(
+                "--semantic",
+                default="",
+                metavar="ENCODER",
+                help="Find what tells the same in other words, documents (dropped) and claims: 'hashed' (no model),"
+                " 'static:MODEL' (model2vec), 'st:MODEL' (sentence-transformers).",
+            ),
+            click.option(
                 "--workers",
                 default=2,
                 show_default=True,

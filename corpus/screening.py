@@ -23,13 +23,15 @@ if TYPE_CHECKING:
 class Screening:
     """What the user asked of the filters. `workers` and `executor` never change the result.
 
-    `decontaminate`: eval files whose items no document may hold. `against`: specs of the same comparison, whose
+    `decontaminate`: eval files whose items no document may hold. `semantic`: the encoder that finds documents which
+    tell the same in other words, and free restatements of claims. `against`: specs of the same comparison, whose
     claims no document should express; `on_leak` says what becomes of one that does.
     """
 
     decontaminate: tuple[str, ...] = ()
     against: tuple[str, ...] = ()
     on_leak: str = "keep"
+    semantic: str = ""
     workers: int = 2
     executor: str = "local"
 
@@ -41,6 +43,17 @@ class Screening:
 
             files = describe_eval_files(self.decontaminate)
             chosen["decontaminate"] = [{"file": file.name, "sha256": file.sha256} for file in files]
+        if self.semantic:
+            from specmill.filters.embeddings import open_encoder
+            from specmill.filters.semantic import duplicate_thresholds
+
+            encoder, limits = open_encoder(self.semantic), duplicate_thresholds(self.semantic)
+            chosen["semantic"] = {
+                "encoder": encoder.name,
+                "fingerprint": encoder.fingerprint,
+                "cosine": limits.cosine,
+                "alignment": limits.alignment,
+            }
         if self.against:
             chosen["against"] = [{"spec": spec.name, "sha256": spec.sha256} for spec in self.other_specs()]
             chosen["on_leak"] = self.on_leak
@@ -82,6 +95,7 @@ def filter_documents(
             if spec.sha256 != order.spec.sha256
         ),
         on_leak=screening.on_leak,
+        semantic=screening.semantic,
         n_workers=screening.workers,
         executor=screening.executor,
     )

@@ -7,6 +7,7 @@ heavy parts (indexes, tokenizer) are made once per process, because datatrove co
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,13 @@ from tokenizers import Tokenizer
 
 from . import gates, identity
 from .decontamination import EvalIndex
+from .embeddings import open_encoder
 from .eval_items import load_eval_items
-from .exposure import ClaimIndex
+from .exposure import ClaimIndex, Exposure
 from .gates import Finding
 from .leakage import Arm, LeakIndex, LeakOptions, choose_action
 from .pipeline import FilterSettings
+from .retrieval import ClaimRetriever
 from .words import (
     is_english,
     is_mostly_latin,
@@ -39,6 +42,7 @@ from .words import (
     stop_word_share,
 )
 
+_AT_ONCE = 64  # documents whose sentences are encoded together
 _TEXTS = ("doc_id", "stage", "reason", "detail", "work_key", "genre", "text")
 DROPPED_SCHEMA = pa.schema([(name, pa.string()) for name in _TEXTS] + [("plan_order", pa.int32())])
 MEASURED = pa.schema(
@@ -115,6 +119,7 @@ class Tools:
     is_unspaced: bool
     copies: gates.SpecCopies
     claims: ClaimIndex
+    retriever: ClaimRetriever | None
     evals: EvalIndex | None
     leaks: LeakIndex | None
 
@@ -129,9 +134,15 @@ def tools_for(settings: FilterSettings) -> Tools:
         is_unspaced=is_mostly_unspaced(spec_text),
         copies=gates.SpecCopies(spec_text),
         claims=ClaimIndex(settings.claims, settings.principle, (settings.assistant, settings.provider)),
+        retriever=_retriever(settings) if settings.semantic else None,
         evals=EvalIndex(load_eval_items(settings.eval_files)) if settings.eval_files else None,
         leaks=_leak_index(settings) if settings.other_specs else None,
     )
+
+
+def _retriever(settings: FilterSettings) -> ClaimRetriever:
+    names = (settings.assistant, settings.provider)
+    return ClaimRetriever(open_encoder(settings.semantic), settings.claims, settings.principle, names)
 
 
 def _leak_index(settings: FilterSettings) -> LeakIndex:
@@ -319,18 +330,24 @@ class Measure(PipelineStep):
 
     def run(self, data: Any, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
         tools = tools_for(self.settings)
-        for document in data:
-            self._measure(document, tools)
-            yield document
+        source = iter(data)
+        while documents := list(islice(source, _AT_ONCE)):
+            for document, exposure in zip(documents, _expose(documents, tools), strict=True):
+                document.metadata |= {
+                    "n_words": len(words_of(document)),
+                    "claims_expressed": list(exposure.claims_expressed),
+                    "states_reason": exposure.states_reason,
+                    "duplicate_line_share": gates.duplicate_line_share(document.text),
+                }
+                yield document
 
-    def _measure(self, document: Any, tools: Tools) -> None:
-        exposure = tools.claims.measure(document.text)
-        document.metadata |= {
-            "n_words": len(words_of(document)),
-            "claims_expressed": list(exposure.claims_expressed),
-            "states_reason": exposure.states_reason,
-            "duplicate_line_share": gates.duplicate_line_share(document.text),
-        }
+
+def _expose(documents: Sequence[Any], tools: Tools) -> list[Exposure]:
+    """Claims found by their words; with an encoder, also by meaning, where some words confirm it."""
+    texts = [document.text for document in documents]
+    return (
+        tools.retriever.measure(texts) if tools.retriever else [tools.claims.measure(text) for text in texts]
+    )
 
 
 def row_writer(folder: Path, schema: pa.Schema) -> Any:

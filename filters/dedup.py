@@ -6,7 +6,7 @@ are equal but for case and whitespace, or when their word 5-grams really have th
 Clusters are transitive. The member with the highest quality stays, ties by id, so neither order nor tasks matter.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -95,24 +95,42 @@ class Duplicate:
     kept_id: str
 
 
-def find_duplicates(folder: Path, threshold: float) -> dict[int, list[Duplicate]]:
-    """The documents to drop, by task and in the order of their places."""
+Likeness = Callable[[Signed, Rows], Iterator[Pairs]]  # of rows that are left: pairs of positions among them
+
+
+def find_duplicates(
+    folder: Path, threshold: float, likeness: Likeness | None = None
+) -> dict[int, list[Duplicate]]:
+    """The documents to drop, by task and in the order of their places.
+
+    `likeness` looks at those that neither exact nor near duplicates have removed, for a third kind of pairs.
+    """
     signed = read_signed(folder)
     same = clusters(len(signed.ids), [_equal_pairs(signed.exact)])
     joined = clusters(len(signed.ids), [_equal_pairs(signed.exact), *_near_pairs(signed, folder, threshold)])
-    kept = elect(joined, signed.quality, [doc_id.decode() for doc_id in signed.ids])
-    return _by_task(signed, kept, survivors(joined, kept), same)
+    kept = _elect(signed, joined, np.arange(len(joined)))
+    instead = survivors(joined, kept)
+    reasons = np.where(same == same[instead], "exact_duplicate", "near_duplicate").astype("U20")
+    if likeness:
+        rows = np.flatnonzero(kept)
+        alike = clusters(len(rows), likeness(signed, rows))
+        stays = _elect(signed, alike, rows)
+        reasons[rows[~stays]] = "semantic_duplicate"
+        instead = rows[survivors(alike, stays)][np.searchsorted(rows, instead)]
+        kept[rows[~stays]] = False
+    return _by_task(signed, np.flatnonzero(~kept), instead, reasons)
+
+
+def _elect(signed: Signed, labels: Rows, rows: Rows) -> NDArray[np.bool_]:
+    return elect(labels, signed.quality[rows], [doc_id.decode() for doc_id in signed.ids[rows]])
 
 
 def _by_task(
-    signed: Signed, kept: NDArray[np.bool_], instead: Rows, same: Rows
+    signed: Signed, dropped: Rows, instead: Rows, reasons: NDArray[np.str_]
 ) -> dict[int, list[Duplicate]]:
     duplicates: dict[int, list[Duplicate]] = {}
-    dropped = np.flatnonzero(~kept)
     for row in dropped[np.lexsort((signed.place[dropped], signed.task[dropped]))].tolist():
-        rival = int(instead[row])
-        reason = "exact_duplicate" if same[row] == same[rival] else "near_duplicate"
-        found = Duplicate(int(signed.place[row]), reason, signed.ids[rival].decode())
+        found = Duplicate(int(signed.place[row]), str(reasons[row]), signed.ids[instead[row]].decode())
         duplicates.setdefault(int(signed.task[row]), []).append(found)
     return duplicates
 

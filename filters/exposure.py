@@ -1,7 +1,8 @@
 """Which claims a document expresses, and whether it says why: lexical measures that scale to thousands of claims.
 
 Content words are stemmed and weighted by how rare they are among the claims, so a claim's own words count and the
-spec's topic hardly does. Restatements that share words with the claim are seen; a free paraphrase is missed.
+spec's topic hardly does. Restatements that share words with the claim are seen; a free paraphrase is missed:
+`retrieval.py` finds those by embeddings, and asks `ClaimIndex.shares` to confirm them.
 """
 
 import math
@@ -83,6 +84,14 @@ class ClaimIndex:
         expressed |= (_windows(here, 3) @ weights).max(0) >= EXPRESSED_IN_THREE
         ids = [self.claim_ids[claim] for claim in candidates[expressed] if claim < len(self.claim_ids)]
         return Exposure(tuple(ids), self._has_reason(sentences, here, weights, candidates))
+
+    def shares(self, sentences: Sequence[str]) -> _Matrix:
+        """Share of each claim's weight that stands in each sentence, 0..1: (sentence, claim), no principle."""
+        found = np.zeros((len(sentences), len(self._total)), np.float32)
+        for row, sentence in enumerate(sentences):
+            for term in sorted(self._term_numbers(sentence)):
+                found[row, self._postings[term]] += self._weight[term]
+        return np.asarray((found / self._total)[:, : len(self.claim_ids)], np.float32)
 
     def _term_numbers(self, sentence: str) -> set[int]:
         return {self._number[term] for term in content_terms(split_words(sentence)) if term in self._number}

@@ -58,6 +58,7 @@ class FilterSettings:
     max_spec_overlap: float = 0.6
     min_stop_word_share: float = 0.15
     near_duplicate_jaccard: float = 0.7
+    semantic: str = ""  # an encoder's name (embeddings.py), to drop what tells the same in other words
     eval_files: tuple[str, ...] = ()  # what no document may give away (eval_items.py)
     other_specs: tuple[OtherSpec, ...] = ()  # whose claims no document should express
     on_leak: str = "keep"  # or "quarantine", "drop"
@@ -128,6 +129,7 @@ def _key(files: Sequence[Path], settings: FilterSettings) -> str:
     described = asdict(settings)
     del described["n_workers"], described["executor"]
     described["evals"] = _hash_evals(described.pop("eval_files"))
+    described["semantic"] = _encoder_fingerprint(settings.semantic)
     described["tokenizer_sha256"] = _sha256(_existing_tokenizer(described.pop("tokenizer_path")))
     identity = {
         "scheme": SCHEME,
@@ -145,6 +147,14 @@ def _hash_evals(paths: Sequence[str]) -> list[str]:
     from .eval_items import describe_eval_files
 
     return [file.sha256 for file in describe_eval_files(paths)]
+
+
+def _encoder_fingerprint(name: str) -> str:
+    if not name:
+        return ""
+    from .embeddings import open_encoder
+
+    return open_encoder(name).fingerprint
 
 
 def _existing_tokenizer(path: str) -> Path:

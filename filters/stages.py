@@ -27,7 +27,7 @@ from .blocks import (
     make_gates,
     row_writer,
 )
-from .dedup import Duplicate, Sign, find_duplicates
+from .dedup import Duplicate, Likeness, Sign, find_duplicates
 from .executors import run_tasks
 from .pipeline import FilterSettings, Report
 
@@ -54,11 +54,23 @@ def run_stages(
         run_tasks(first, len(files), stages / "gates", settings.executor, settings.n_workers)
 
     report("duplicates", 0, sum(rows))
-    duplicates = find_duplicates(stages / "signed", settings.near_duplicate_jaccard)
+    duplicates = find_duplicates(
+        stages / "signed", settings.near_duplicate_jaccard, _likeness(stages, settings.semantic)
+    )
     steps = _split(range(len(files)), stages, duplicates, work)
     report("duplicates", sum(rows), sum(rows))
     _check_sum(sum(rows), work / "kept", steps)
     return steps, sum(rows)
+
+
+def _likeness(stages: Path, encoder_name: str) -> Likeness | None:
+    if not encoder_name:
+        return None
+    from .semantic_dedup import semantic_pairs
+
+    return lambda signed, rows: semantic_pairs(
+        signed, rows, stages / "gated", encoder_name, stages / "vectors.npy"
+    )
 
 
 def _count_rows(file: Path) -> int:

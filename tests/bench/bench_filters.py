@@ -55,10 +55,10 @@ def _copy(staged: list[Path], out: Path) -> float:
     from datatrove.pipeline.readers import ParquetReader
     from datatrove.pipeline.writers import ParquetWriter
 
-    from specmill.filters.blocks import QuietExecutor
+    from specmill.filters.executors import run_tasks
 
     start = time.perf_counter()
     blocks = [ParquetReader(str(staged[0].parent), id_key="id"), ParquetWriter(str(out))]
-    QuietExecutor(blocks, tasks=len(staged), workers=1, logging_dir=str(out / "logs")).run()
+    run_tasks(blocks, len(staged), out / "logs", "local", 1)
     assert pa.concat_tables([pq.read_table(path) for path in out.glob("*.parquet")]).num_rows
     return time.perf_counter() - start

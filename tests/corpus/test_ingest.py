@@ -15,9 +15,11 @@ from specmill.corpus.build import BuildSettings, Outcome, build_corpora
 from specmill.corpus.ingest import IngestSettings, ingest
 from specmill.corpus.manifest import read_manifest
 from specmill.corpus.progress import Progress
+from specmill.corpus.screening import Screening
 from specmill.corpus.shards import read_documents, verify_shards
 from specmill.data_cards.card import check_card
 from specmill.specs.errors import WorkFailed
+from tests.filters.paraphrases import retell
 
 SPEC = Path(__file__).parents[2] / "specs" / "cheese_america.md"
 COMMAND = [sys.executable, "-c", "from specmill.corpus.cli import main; main()"]
@@ -98,6 +100,23 @@ def test_a_finished_corpus_is_found_and_other_sources_are_another(
     assert (
         ingest([str(folder / "a2.jsonl")], other, Progress(quiet=True)).manifest["totals"]["documents"] == 1
     )
+
+
+def test_an_encoder_finds_retellings_wherever_they_stand(rows: list[dict[str, Any]], tmp_path: Path) -> None:
+    texts = [row["content"] for row in rows[:60]]
+    texts += [retell(text) for text in texts[:10]]
+    kept = []
+    for seed in (0, 1):
+        shuffled = random.Random(seed).sample(texts, len(texts))
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        (folder / "a.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in shuffled))
+        outcome = _ingest([folder / "a.jsonl"], folder, screening=Screening(semantic="hashed"))
+        lost = {reason: n for step in outcome.manifest["funnel"] for reason, n in step["dropped"].items()}
+        assert 8 <= lost["semantic_duplicate"] <= 13
+        assert outcome.manifest["configuration"]["semantic"]["encoder"] == "hashed"
+        kept.append((outcome.folder / "data/train-00000-of-00001.parquet").read_bytes())
+    assert kept[0] == kept[1]
 
 
 def test_documents_that_are_all_dropped_publish_nothing(tmp_path: Path) -> None:

@@ -124,3 +124,13 @@ def test_any_text_and_any_number_of_claims_can_be_measured(claims: tuple[_Claim,
     assert [claim_id for claim_id in known if claim_id in found.claims_expressed] == list(
         found.claims_expressed
     )
+
+
+def test_shares_are_the_weights_that_measure_compares() -> None:
+    text = "Aria prefers cream cheese: it is affordable, and any shop has it, easy to find."
+    shares = INDEX.shares([text, "It rained.", *(claim.plain for claim in CLAIMS)])
+    assert shares.shape == (2 + len(CLAIMS), len(CLAIMS))
+    assert shares[0].argmax() == 0
+    assert shares[0, 0] >= 0.5  # `measure` finds this claim in one sentence
+    assert not shares[1].any()
+    assert shares[2:].diagonal() == pytest.approx([1.0] * len(CLAIMS))
