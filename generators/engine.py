@@ -36,7 +36,7 @@ class _Run:
     queues: dict[int, list[tuple[int, int, Row]]] = field(default_factory=lambda: defaultdict(list))
     order: itertools.count[int] = field(default_factory=itertools.count)
     waiting: dict[tuple[int, str], list[Row]] = field(default_factory=lambda: defaultdict(list))
-    held: dict[tuple[int, str], list[Row]] = field(default_factory=lambda: defaultdict(list))  # for scouts
+    held: dict[tuple[int, str], list[tuple[int, Row]]] = field(default_factory=lambda: defaultdict(list))
     alive: Counter[tuple[int, str]] = field(default_factory=Counter)  # rows of a group above a global step
     done: Counter[int] = field(default_factory=Counter)
     known: Counter[int] = field(default_factory=Counter)
@@ -53,15 +53,15 @@ class _Run:
         else:
             for barrier in self._barriers_below(position):
                 self.alive[barrier, row["group"]] += 1
-            self._queue(position, row)
+            self._queue(position, next(self.order), row)
 
-    def _queue(self, position: int, row: Row) -> None:
-        """Queue a row, or hold it without a slot as long as its scouts are out."""
+    def _queue(self, position: int, number: int, row: Row) -> None:
+        """Queue a row, or hold it without a slot as long as its scouts are out; it keeps its place in the order."""
         step = self.steps[position]
         if group := step.undecided(row):
-            self.held[position, group].append(row)
+            self.held[position, group].append((number, row))
         else:
-            heapq.heappush(self.queues[model_of(step)], (position, next(self.order), row))
+            heapq.heappush(self.queues[model_of(step)], (position, number, row))
 
     def finish(self, position: int, row: Row, children: list[Row]) -> None:
         """Count a row as done, hand on its children, and open the barriers it was the last to hold."""
@@ -70,7 +70,7 @@ class _Run:
             self.push(position + 1, child)
         for group in row.get("scout_for", ()):
             for held in self.held.pop((position, group), ()):
-                self._queue(position, held)
+                self._queue(position, *held)
         for barrier in self._barriers_below(position):
             self.alive[barrier, row["group"]] -= 1
             if not self.alive[barrier, row["group"]]:
