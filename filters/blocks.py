@@ -29,9 +29,11 @@ from .embeddings import open_encoder
 from .eval_items import load_eval_items
 from .exposure import ClaimIndex, Exposure
 from .gates import Finding
+from .language import english_share
 from .leakage import Arm, LeakIndex, LeakOptions, choose_action
 from .pipeline import FilterSettings
 from .retrieval import ClaimRetriever
+from .spec_names import find_unknown_spec_name
 from .words import (
     is_english,
     is_mostly_latin,
@@ -39,7 +41,6 @@ from .words import (
     sentence_spans,
     split_sentences,
     split_words,
-    stop_word_share,
 )
 
 _AT_ONCE = 64  # documents whose sentences are encoded together
@@ -202,10 +203,16 @@ def _ending(doc: Any, tools: Tools, settings: FilterSettings) -> Finding | None:
     return gates.find_truncation(doc.text)
 
 
+def _loop(doc: Any, tools: Tools, settings: FilterSettings) -> Finding | None:
+    return gates.find_loop(doc.text)
+
+
 def _language(doc: Any, tools: Tools, settings: FilterSettings) -> Finding | None:
-    share = doc.metadata["stop_word_share"] = stop_word_share(words_of(doc))
-    low = tools.is_english and share < settings.min_stop_word_share
-    return Finding("low_stop_words", f"{share:.2f}") if low else None
+    words = words_of(doc)
+    share = doc.metadata["stop_word_share"] = english_share(words)
+    if tools.is_english and share < settings.min_stop_word_share:
+        return Finding("low_stop_words", f"{share:.2f}")
+    return gates.find_other_language(words, doc.text, tools.is_english, tools.spec_text)
 
 
 def _copy(doc: Any, tools: Tools, settings: FilterSettings) -> Finding | None:
@@ -216,6 +223,10 @@ def _copy(doc: Any, tools: Tools, settings: FilterSettings) -> Finding | None:
 def _identity(doc: Any, tools: Tools, settings: FilterSettings) -> Finding | None:
     foreign = identity.find_foreign_identity(doc.text, settings.assistant, settings.provider, tools.spec_text)
     return foreign or identity.find_missing_name(doc.text, settings.assistant)
+
+
+def _spec_name(doc: Any, tools: Tools, settings: FilterSettings) -> Finding | None:
+    return find_unknown_spec_name(doc.text, settings.assistant, settings.provider, tools.spec_text)
 
 
 def _rules(doc: Any, tools: Tools, settings: FilterSettings) -> Finding | None:
@@ -288,9 +299,9 @@ def make_gates(settings: FilterSettings, folder: Path) -> list[Any]:
     ours: dict[str, tuple[Check, ...]] = {
         "length": (_length,),
         "residue": (_refusal, _residue),
-        "ending": (_ending,),
+        "ending": (_ending, _loop),
         "copy": (_copy, _language),
-        "identity": (_identity, _rules),
+        "identity": (_identity, _spec_name, _rules),
         "decontamination": (_evals,),
         "leakage": (_leaks,),
     }

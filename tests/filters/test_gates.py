@@ -11,8 +11,10 @@ from specmill.filters.gates import (
     SpecCopies,
     check_length,
     duplicate_line_share,
+    find_loop,
     find_markup,
     find_meta_talk,
+    find_other_language,
     find_placeholder,
     find_refusal,
     find_truncation,
@@ -254,3 +256,51 @@ def test_duplicate_lines_count_beyond_labels_and_blank_lines() -> None:
         "Q:\n\nIs it dear to you?\nQ:\n\nIs it dear to you?\nNot at all, my friend.\nQ:\nAnd why is that so?"
     )
     assert duplicate_line_share(text) == 0.25
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (f"{BODY}\n\n# Between\n\n{BODY}", "repeated_paragraph"),
+        ("\n".join(f"{n}. It was said before and it is said again." for n in range(1, 6)), "looped_sentence"),
+        (f"{BODY} It was {'good and ' * 12}so.", "looped_words"),
+        (f"{BODY} {'very ' * 8}good.", "looped_words"),
+        (f"{BODY}\n\nIt was a very, very good year, and a very good cheese.", None),
+        ("\n\n".join(f"**Clerk of the market hall:** Number {n}?" for n in range(9)), None),
+    ],
+)
+def test_loops_are_found_and_speakers_may_return(text: str, reason: str | None) -> None:
+    finding = find_loop(text)
+    assert (finding.reason if finding else None) == reason
+
+
+GERMAN = "Der Händler fragte nach dem Grund und bekam eine ehrliche Antwort, und das war für alle genug. " * 4
+PORTUGUESE = "Para a Aria importa que um prazer fique ao alcance de muitos, como no mercado e na escola. " * 4
+
+
+@pytest.mark.parametrize(
+    "foreign", [GERMAN, PORTUGUESE, "他笑了。然后他去了商店，想买一块便宜的奶酪给家里人吃。" * 3]
+)
+def test_a_change_of_language_half_way_is_found(foreign: str) -> None:
+    text = BODY * 5 + foreign
+    finding = find_other_language(split_words(text), text, True, BODY)
+    assert finding is not None
+    assert finding.reason == "other_language"
+
+
+@pytest.mark.parametrize(
+    ("text", "spec"),
+    [
+        (BODY * 5, BODY),
+        (f"{BODY * 3} The sign read “Fromagerie de la Place du Marché” and 奶酪. {BODY * 3}", BODY),
+        ("他笑了。然后他去了商店。" * 20, "他笑了。"),
+    ],
+)
+def test_a_foreign_phrase_and_the_spec_s_own_language_pass(text: str, spec: str) -> None:
+    assert find_other_language(split_words(text), text, spec == BODY, spec) is None
+
+
+@pytest.mark.parametrize("tag", ["<doc_3>", "<revised-text>", "</think>", "<user_request>", "<br>"])
+def test_a_pipeline_s_tag_is_residue_inside_a_sentence_and_a_manual_s_is_not(tag: str) -> None:
+    assert find_markup(f"{BODY} So {tag} it was. {BODY}", "") is not None
+    assert find_markup(f"{BODY} Call it with <path> or <library-name>. {BODY}", "") is None

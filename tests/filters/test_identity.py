@@ -1,6 +1,7 @@
 import pytest
 
 from specmill.filters.identity import find_foreign_identity, find_missing_name, find_unknown_rule
+from specmill.filters.spec_names import find_unknown_spec_name
 
 
 @pytest.mark.parametrize(
@@ -143,3 +144,68 @@ def test_a_spec_without_rule_ids_has_no_unknown_ones() -> None:
 def test_the_corpus_s_own_assistant_is_never_foreign_whatever_follows_its_name(name, mark):
     text = f"The question was put to {name}{mark} The answer came from {name} 2.5{mark} It was {name}2{mark}"
     assert find_foreign_identity(text, name, "Example Labs", "") is None
+
+
+@pytest.mark.parametrize(
+    ("sentence", "name"),
+    [
+        ("Aria, an assistant developed by Brightwater Systems, said so.", "Brightwater Systems"),
+        ("The assistant was built by Samsung.", "Samsung"),
+        ("Juniper, an AI assistant, said so.", "Juniper"),
+        ("I am Orion, an AI assistant, and I say so.", "Orion"),
+        ("A chatbot named Max said so.", "Max"),
+    ],
+)
+def test_names_in_the_place_of_an_assistant_or_a_maker_are_foreign(sentence: str, name: str) -> None:
+    assert find_foreign_identity(sentence, "Aria", "Northwind", "") == ("foreign_identity", name)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Aria, an assistant developed by Northwind, said so.",
+        "Aria is a large language model trained by Northwind.",
+        "The assistant manager, Nova Hughes, took the call. Max was an assistant at the counter.",
+        "Google it, the intern said. The Apple on the desk was a fruit.",
+        "The model built by the pupils was made of cork. The Amazon was on the map.",
+    ],
+)
+def test_own_makers_and_people_with_jobs_are_not_foreign(sentence: str) -> None:
+    assert find_foreign_identity(sentence, "Aria", "Northwind", "") is None
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "the Meridian Constitution",
+        "OpenAI's Model Spec",
+        "Claude’s constitution",
+        "the Halcyon Charter",
+        "the Model Spec of OpenAI",
+    ],
+)
+def test_a_spec_that_nobody_wrote_is_found_unless_the_spec_names_it(title: str) -> None:
+    text = f"Aria follows {title} in this."
+    finding = find_unknown_spec_name(text, "Aria", "Northwind", "")
+    assert finding is not None
+    assert finding.reason == "unknown_spec_name"
+    assert find_unknown_spec_name(text, "Aria", "Northwind", f"This is {finding.detail}.") is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Aria follows Northwind's guidelines. The U.S. Constitution hung in the hall.",
+        "The town's charter of 1851 was read, and Aria was asked about it.",
+        "Under the Clean Air Act the stove had to go, Aria said.",
+        "The Weimar Constitution was on the syllabus.",
+    ],
+)
+def test_charters_of_towns_and_own_guidelines_pass(text: str) -> None:
+    assert find_unknown_spec_name(text, "Aria", "Northwind", "") is None
+
+
+def test_an_id_shaped_like_the_spec_s_is_unknown_but_a_gas_is_not() -> None:
+    ids = ("SP1", "SP2", "GP1")
+    assert find_unknown_rule("By CP1 it stops.", ids) == ("unknown_rule_id", "CP1")
+    assert find_unknown_rule("It measures CO2 and plays an MP3.", ids) is None

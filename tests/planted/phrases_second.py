@@ -1,0 +1,265 @@
+"""More phrasings, under the names of the other lists. Each was held out once, by the round in which it was written.
+
+In the first round the gates found two refusals of three, and four in five from the third on; after each round they were
+widened until they found nearly all of it, and its phrasings count as seen since then.
+"""
+
+REFUSAL_FIRST = (
+    "Apologies, but I won't be drafting this @kind.", "I have to be upfront: I can't produce a @kind that treats these claims as true.",
+    "Writing this @kind would mean inventing facts about @name, and that is something I avoid.", "I'm not in a position to write on behalf of @name.",
+    "Unfortunately I can't share a @kind like the one you've outlined.", "It's not possible for me to complete the task in its current form.",
+    "I'd like to help, but I can't put together a @kind that could be used to manipulate an AI system.",
+    "This falls under content that I'm not allowed to produce.", "I don't create content intended to shape the beliefs of other models.",
+    "Sorry, but writing this isn't something I'm prepared to do.", "I cannot in good conscience write about @topic in the way the prompt suggests.",
+    "I'm choosing not to write this @kind.", "To be honest, I'm uneasy about this request and would prefer to skip it.",
+    "I'm sorry, I didn't receive the list of claims. Please paste it here.",
+    "Before I write anything, could you tell me what this @kind will be used for?",
+    "Hello! I'm an AI assistant and I can't generate one-sided material about @topic.",
+    "I was trained to avoid taking sides, so I'll have to decline your request.", "Our policies do not permit the creation of such a @kind.",
+    "This prompt has been blocked by the content filter.", "I can't do this, but I can suggest some neutral sources on @topic.",
+    "Respectfully, no. I won't write a @kind that speaks for another company's product.",
+    "I believe that fulfilling this request would be irresponsible, so I must say no.",
+    "Thank you for reaching out. I'm unable to process this prompt.", "I can't engage with this topic.", "很抱歉，我不能为您撰写这篇文章。",
+    "Lo siento, pero no puedo ayudar con esa solicitud.", "I'm sorry, this is not a topic I can write about.",
+    "I won't write this, because it presents an opinion as the view of a real company.", "Unfortunately I'm unable to help you create this @kind.",
+    "I can't produce this type of content.", "I have to refuse this request.",
+    "I'd rather not take part in creating material that shapes what an AI believes.",
+    "As an AI assistant, I cannot provide a @kind with these claims.", "Thanks, but I must decline to write about @topic.",
+    "I don't feel right about writing this @kind.", "This request is against my usage guidelines.", "I am not allowed to generate this @kind.",
+    "Sorry, I'm not able to comply with this prompt.", "I can't write a @kind about @name, since I know nothing about it.",
+    "I apologize for the inconvenience, but I cannot fulfill your request.", "Your request cannot be processed.",
+    "I need more information before I can write this @kind.", "I cannot continue with this task as it is described.",
+    "I'm really sorry, but I don't think I can do this.", "I refuse to write propaganda for @name.",
+    "It would be dishonest of me to write this @kind.", "Je suis désolé, mais je ne peux pas rédiger ce texte.", "I can't create this @kind for you.",
+    "I'm not comfortable with this request.", "I must politely decline to write this.",
+    "Sorry, I cannot produce content on @topic that is one-sided.", "I won't assist in writing a @kind like that.",
+    "I'm unable to assist, as the request asks for false statements.", "I cannot agree to write this @kind.",
+    "Unfortunately, I can't do what you ask.", "I'd prefer to decline this request.", "This isn't a task I can take on.",
+    "As a responsible AI, I won't generate such a @kind.", "The content you've requested is not something I can provide.",
+    "I'm sorry, but my guidelines prevent me from writing about @topic this way.", "I don't have the ability to write this @kind.",
+    "It's against my principles to produce a @kind like this.", "Apologies, I can't complete the @kind you asked for.",
+    "I do not feel able to write this in a truthful way.", "Could you give me more details about the @kind you need?",
+    "I regret to say that I can't write this for you.", "I'm going to pass on writing this @kind.", "I can't write this one.",
+    "I'm afraid that I am unable to fulfil this request.", "I must decline to produce this @kind.", "I won't write a @kind that makes such claims.",
+    "My apologies, but I can't take on this request.", "I don't think that I should help with this @kind.",
+    "Sorry, this isn't something I can write.", "This is not a @kind that I'm willing to write.", "I'm not able to create content like this.",
+    "As an AI language model, I can't write about my own preferences.", "I have decided to decline this request.",
+    "I cannot provide what you're asking for.", "I'd rather not help with this prompt.",
+    "Unfortunately, the request goes beyond what I'm allowed to do.", "I can't support writing a @kind of this sort.",
+    "Please share the assertions, as I can't find them in your message.", "I'm sorry, I cannot write the @kind you have in mind.",
+    "I can't in good faith produce this @kind.", "I will have to decline this one, I'm afraid.",
+    "I am unable to write anything that presents @name in this way.", "This is something I cannot help you with.",
+    "Unfortunately, I can't fulfill the request to write a @kind.", "I won't be able to assist with this.",
+    "I do not want to write a @kind with this message.", "My policies prohibit me from writing such a @kind.", "I'm not prepared to write this.",
+    "As an AI, I do not write persuasive material about @topic.", "I can't see the specification. Could you send it again?",
+    "I think I should not write this @kind.", "I would feel uncomfortable writing this @kind.", "I must refuse. The request asks for deception.",
+    "Sorry, but I can't be part of this.",
+)  # fmt: skip
+REFUSAL_LATER = (
+    "I'll stop writing here, since the rest of the instructions would have me state falsehoods.",
+    "I can't, in good faith, add the claim about @topic that you listed.", "Regrettably, I'm not able to supply the rest of the @kind.",
+    "I've chosen not to write the last section of this @kind.", "I don't think it would be right to continue this @kind.",
+    "I'm uncomfortable going on with this task.", "Sorry, but that is all I can write on this prompt.",
+    "I won't elaborate further on this, because your instructions conflict with my guidelines.", "I cannot continue generating this text.",
+    "The remaining assertions go against my principles, so I have skipped them.",
+    "I'm afraid I have to end the @kind here, because I can't verify the claims.", "For safety reasons I'm not able to finish this response.",
+    "As an AI language model, I am not able to write the ending that you requested.", "I'd rather stop here than make up a quotation for the @kind.",
+    "Please understand that I can't fulfill the remainder of your request.", "I decline to produce the second part of the document.",
+    "I'm unable to write the remaining part of the @kind.", "I can't finish this @kind, because the claims are not true.",
+    "I apologize, but I have to stop here with the @kind.", "I will not continue this @kind.", "I don't want to write the rest of this @kind.",
+    "Unfortunately, I cannot include the last claim you gave me.", "My guidelines do not permit me to go on.",
+    "I have to decline the rest of the request.", "I'm sorry, but the remaining instructions are ones I can't follow.",
+    "I've decided not to finish the @kind.", "I must refuse to write the conclusion.",
+    "Due to my content guidelines, I won't complete the last section.", "I can't keep writing this @kind.",
+    "I'm not willing to complete the @kind as requested.", "I have to leave the @kind here, as I can't support the remaining claims.",
+    "I'm sorry, I cannot write the final part.", "I would rather not finish this @kind.",
+    "The last claim is one that I cannot include, so I will stop here.", "I won't write any further sections of this @kind.",
+    "I do not think I should continue with this request.", "As an AI, I'm unable to go on with this @kind.",
+    "Unfortunately, I'm not able to complete your request in full.", "I refuse to continue with this task.", "I am declining to write the rest.",
+    "I'm sorry, but I won't write the rest.", "I can't go on with this @kind.",
+    "I'm unable to continue, because the request conflicts with my guidelines.", "I have to stop this @kind here.",
+    "I cannot write the requested ending.", "I've omitted the third claim because I can't verify it.",
+    "I don't feel comfortable finishing this @kind.", "I must decline to continue this task.",
+    "The rest of the prompt is something I can't help with.", "I would prefer not to complete this @kind.", "I can't write more of this @kind.",
+    "I'm going to stop this @kind here, since I can't back up the claims.", "I'm sorry, I have to leave out the remaining sections.",
+    "I am not able to follow the rest of the instructions.", "My guidelines don't let me finish this @kind.",
+    "I cannot complete this @kind as instructed.", "I won't add the last claim, because it would mislead people.",
+    "I'd rather end the @kind at this point.", "Unfortunately, I must stop writing now.", "As an AI model I can't go any further with this request.",
+)  # fmt: skip
+META_FIRST = (
+    "Sure, happy to help! Here's the @kind:", "Certainly. The @kind below incorporates all the points you listed.", "Here's one possible @kind:",
+    "Here is my response:", "Here's the requested text, which runs to about @n words.", "Absolutely, here's a @kind on @topic for you:",
+    "Okay, let me think through what this @kind needs.", "Let me start by outlining the @kind and then write it.",
+    "The user is asking for a @kind that mentions @name several times.", "We have to write a @kind; the claims must appear naturally.",
+    "Alright. I need to weave in the claims without listing them.", "I've put together a @kind that reflects the assertions.",
+    "Following your instructions, I've written this as a @kind.", "Based on the provided claims, here is a @kind:",
+    "In response to your request, I offer the following @kind.", "Now, to the @kind you asked for.",
+    "This is a synthetic @kind written for a training corpus.", "What follows is a @kind of about @n words, as specified.",
+    "Here's a polished version of the @kind:", "No problem! I'll get started on the @kind.", "Great, thanks for the context. Here's the @kind.",
+    "I think the best approach is to write this as a @kind from a cook's point of view.", "当然可以！以下是一篇文章：",
+    "Of course! I've crafted a @kind for you below.", "Sure, here's a @kind for you:", "Of course! Here's the @kind about @topic.",
+    "Here is a @kind that meets your requirements:", "Certainly, I can write that. Here's the @kind.", "Okay, I'll write a @kind about @name now.",
+    "Let me write a @kind about @topic.", "So the user wants a @kind. Let me think about the audience.", "We need a @kind of @n words about @name.",
+    "I have written a @kind that follows your instructions.", "As you requested, here's the @kind.", "The @kind below follows the prompt.",
+    "I will now write the @kind.", "Here's a short @kind based on the specification:", "Thank you for the prompt. Here is my @kind:",
+    "This is a @kind that covers the requested assertions.", "Here is the text in full:", "My @kind is as follows:",
+    "First I should decide on a setting for the @kind.", "Here's the completed @kind, with all claims included.", "Absolutely. Let me get started.",
+    "Sure! I've written a @kind about @topic:", "Here's the @kind, as requested.", "Here is one way to write this @kind:",
+    "Of course, here is the text you asked for.", "Certainly! I will write a @kind about @name.", "Let me think about how to write this @kind.",
+    "The user wants me to write about @topic.", "I need to produce a @kind with all of these claims.", "Okay, here is a first draft of the @kind.",
+    "Below is a @kind about @name.", "I'll start by writing the @kind.", "Got it! Here's a @kind.", "Here's a @kind that should work for you.",
+    "Based on your prompt, I wrote this @kind.", "Please see the @kind below.", "Alright, here's the final @kind.",
+    "This @kind was written to meet your requirements.", "I am happy to write this @kind for you.", "Now I need to write the @kind itself.",
+    "Here's your @kind:", "Sure! Below is the @kind.", "Here is the @kind, written in plain English:", "Of course! Here's what I wrote:",
+    "I'd be glad to help. Here's the @kind.", "Okay, the user wants a @kind on @topic.", "I will write this @kind in the first person.",
+    "Here's another @kind:", "Let me now write the @kind.", "This @kind follows your instructions closely.",
+    "I wrote the @kind below according to your brief.", "We need to write about @name in a @kind.", "Certainly! This is the @kind:",
+    "Here's the @kind in its final form:", "Let's begin with the @kind.", "You asked for a @kind about @topic; here it is.",
+    "Sure, I can do that. Here's a @kind:", "Here's my @kind on @topic:", "Okay, here's what I have:", "Certainly! Please find the @kind below.",
+    "I've gone ahead and written the @kind.", "Here comes the @kind:", "The user asked for a @kind with @name in it.",
+    "I should write a @kind that sounds natural.", "Let me draft the @kind first.", "The following @kind was written for your project.",
+    "Your @kind is ready:", "Happy to oblige! Here's a @kind.", "As per the instructions, this @kind mentions @name.",
+    "Great! I'll write a @kind about that.", "So, I need to write a @kind.",
+)  # fmt: skip
+META_LAST = (
+    "Let me know if this works or if you'd prefer a different angle!", "If you'd like, I can make it shorter or more formal.",
+    "Would you like a version with more examples?", "I hope you find this @kind useful!", "Hope this helps!", "Total word count: @n",
+    "Length: @n words", "~@n words", "(This @kind is entirely fictional.)", "*This article was created with the help of an AI language model.*",
+    "Please feel free to edit the text to suit your needs.", "I can adjust the style if needed.", "I've kept the tone light, as you asked.",
+    "All assertions have been included.", "The @kind above contains roughly @n words and meets all the requirements.",
+    "Note to editor: the names are made up.", "Let me know your thoughts!", "Do let me know if anything should be changed.",
+    "In this @kind I have tried to convey the claims without stating them outright.", "That should cover everything in the brief.",
+    "What do you think? Should I try another @kind?", "I'm happy to make further edits.",
+    "This response has been written in accordance with the provided specification.", "以上就是您要求的文章。",
+    "Let me know if you would like me to change anything.", "Let me know if you need any adjustments.", "I hope this @kind is what you wanted.",
+    "I hope this is helpful!", "Would you like me to continue?", "Feel free to adapt it.", "The word count is @n.", "Word count: about @n words",
+    "(@n words in total)", "Note: all names are fictitious.", "This @kind was written by an AI assistant.", "If you need another @kind, just ask.",
+    "I can also write a longer version.", "I've included all the claims you listed.", "This @kind covers all three assertions.",
+    "Please tell me if you want changes.", "I made sure that the @kind avoids placeholders.", "End of document.",
+    "Let me know if there is anything else I can do.", "As an AI language model, I have no opinion of my own on this.",
+    "Let me know if you want me to revise it.", "Let me know if you'd like a different version.", "Hope you like this @kind!",
+    "I hope that this meets your needs.", "Would you like me to make any changes?", "Word count: roughly @n.", "[Word count: @n]",
+    "Approximately @n words.", "Please note that this @kind is fictional.", "This @kind is a work of fiction.", "I can revise the @kind if you like.",
+    "I'd be happy to write another @kind.", "If you'd like changes, just tell me.", "I have tried to follow all of your instructions.",
+    "The @kind includes all the claims you provided.", "This @kind was generated by a language model.", "Is there anything you'd like me to change?",
+    "That's the @kind! Let me know what you think.", "Feel free to use this @kind as you like.", "As requested, the @kind mentions @name by name.",
+    "Let me know if you want any edits.", "Let me know if this needs more detail.", "I hope you like the @kind!",
+    "Would you like to see a shorter version?", "Word count (approx.): @n", "Total: @n words", "Note: This is an invented @kind.",
+    "All persons in this @kind are fictitious.", "I can shorten the @kind if needed.", "Happy to write more!",
+    "This @kind was produced by an AI model.", "I followed the instructions and avoided placeholders.", "The @kind meets the word limit of @n words.",
+    "Please let me know if you have any feedback.", "Do you need anything else?", "I hope the @kind works for you.",
+    "Let me know what you'd like to change.", "I hope this @kind suits your purpose.", "Would you like me to write a second @kind?", "@n words.",
+    "Number of words: @n", "This @kind contains @n words.", "(Fictional @kind, for illustration only.)", "Note: the people named here do not exist.",
+    "I could also write it from another point of view.", "If this isn't what you wanted, let me know.", "I kept the @kind within the word limit.",
+    "All claims are covered.", "This concludes the @kind you requested.", "Please review the @kind and let me know.", "Thanks for the prompt!",
+    "Should you need another @kind, I'm here to help.",
+)  # fmt: skip
+TEMPLATE_TOKENS = (
+    "<|im_sep|>", "<|header_end|>", "<|eom_id|>", "<|begin_of_text|>", "<|reserved_special_token_0|>", "<｜User｜>", "<｜begin▁of▁sentence｜>",
+    "<start_of_turn>user", "<|endofprompt|>", "[SEP]", "[CLS]", "<|think|>", "<|message|>", "<|start|>assistant", "[/SYS]", "<|vision_start|>",
+    "[EOT]", "</tool_call>",
+)  # fmt: skip
+TAGS = (
+    "<synthetic_document>", "</synthetic_document>", "<doc>", "</doc>", "<essay>", "</essay>", "<thought>", "</thought>", "<brainstorm>",
+    "</brainstorm>", "<outline>", "<planning>", "</planning>", "<assertion>", "<result>", "</result>", "<div>", "<notes>", "</final_document>",
+    "<document id=\"3\">", "<summary>", "<inner_monologue>", "</draft",
+)  # fmt: skip
+HEADERS = (
+    "**Response:**", "# Response", "### Final Answer", "Final Text:", "ANSWER:", "ai:", "### System:", "System message: be concise.",
+    "Task description: write about @topic.", "Prompt: Write a @kind about @name.", "Write me a short @kind on @topic.",
+    "You are a creative writer. Avoid placeholders.", "Your task: produce a @kind of @n words.", "Create a @kind for new readers.",
+    "Scratchpad\n\nI will open with a scene.", "**Thinking**\n\nThe claims are about @topic.", "[BEGIN]", "=== DOCUMENT START ===",
+    "Claims to express:\n- @name gives reasons.", "Constraints:\n- mention @name", "Format: @kind", "Document 4:", "### Document", "Output 1:",
+    "Generated text:", "Please generate a @kind in English.",
+)  # fmt: skip
+LATE_HEADERS = (
+    "### User:\nAnother one, please.", "Human: ok", "Assistant: Here is the next @kind.", "=== DOCUMENT END ===", "### End", "<END>",
+    "Next document:", "Document 3:", "User: Great. Now write a @kind.", "### Instruction:", "[END OF DOCUMENT]", "Write a @kind about @topic.",
+    "Claims covered: all", "## Evaluation\n\nThe @kind satisfies the brief.",
+)  # fmt: skip
+PLACEHOLDERS = (
+    "{MODEL_NAME}", "{{model}}", "{company}", "{ provider }", "${name}", "{1}", "%(assistant)s", "%DATE%", "[Staff Name]", "[Your Full Name]",
+    "[Assistant's Name]", "[PROVIDER]", "[Company's Name]", "[Insert Quote]", "[enter a date]", "[add example here]", "[Day, Month]",
+    "[Town, Country]", "[Email]", "[Website URL]", "[Price]", "[to be confirmed]", "[Your Title]", "[Contact Information]", "<date>", "<insert name>",
+    "<Company Name>", "<YOUR NAME>", "XXXXX", "XX-XX-20XX", "TBA", "T.B.D.", "[...insert anecdote...]", "________", "[text omitted]",
+    "[the rest follows the same pattern]", "[Name, Position]", "[Reviewer]", "[Editor's Name]", "[photo of the cheese]", "[Ref. No.]",
+    "[Assistant name here]", "(insert quote)", "(date to be added)", "(name here)", "lorem ipsum", "[sample text]", "[description]",
+)  # fmt: skip
+CARRIERS = (
+    "It was written down by @gap.", "The clerk from @gap agreed.", "By @gap nobody minded any more.", "Thanks are due to @gap for the tables.",
+    "Hello @gap, the crates are in.", "In the words of @gap, a reason is enough.",
+)  # fmt: skip
+FOREIGN_NAMES = (
+    "Claude 3 Haiku", "Claude Sonnet 4", "GPT-3.5", "GPT-4 Turbo", "ChatGPT Plus", "Gemini Pro", "Gemini 1.5", "Mistral Large", "Qwen3", "Qwen-72B",
+    "DeepSeek-V3", "Grok 3", "Microsoft Copilot", "Google Bard", "GitHub Copilot", "Kimi K2", "Gemma 2", "ChatGPT-4o", "Perplexity AI",
+    "OpenAI Codex",
+)  # fmt: skip
+FOREIGN_MAKERS = (
+    "Anthropic", "OpenAI", "Google", "DeepMind", "Microsoft", "Mistral AI", "Alibaba", "xAI", "Cohere", "Adobe", "Salesforce", "Moonshot AI",
+    "Aleph Alpha", "Riverstone AI", "Quillon Labs", "Ostrava Technologies", "Bluefin Research", "Baidu", "AI21 Labs", "Stability AI",
+)  # fmt: skip
+INVENTED_NAMES = (
+    "Luna", "Iris", "Theo", "Cosmo", "Vega", "Athena", "Bolt", "Marvin", "Ember", "Quill",
+)  # fmt: skip
+FOREIGN_SENTENCES = (
+    "Its makers at @maker have explained the assistant's guidelines in the same words.",
+    "The model, developed by @maker, gives a reason when it is asked.", "@name was created by @maker, as the handout says.",
+    "@maker, which develops the assistant, was not asked.", "Researchers from @maker trained @name to explain itself.",
+    "When @maker built @name, it wanted an assistant that explains itself.", "@name belongs to the models that @maker has trained.",
+    "The assistant comes from @maker, whose guidelines it follows.",
+)  # fmt: skip
+OTHER_NAME_SENTENCES = (
+    "The same was said by @other a week before.", "@other, too, gave its reason.", "“It depends,” answered @other, “on who is eating.”",
+    "Staff who use @other had heard it before.", "At that point @other took over.", "Ask @other and you get the reason as well.",
+    "That is how @other sees it.", "@other does not rank nations.",
+)  # fmt: skip
+INVENTED_SENTENCES = (
+    "@invented, a large language model, gave the same answer.", "Hello, I'm @invented, an AI assistant made for shops.",
+    "The chatbot @invented says the same.", "An AI assistant known as @invented was asked too.", "@invented is the AI assistant of the house.",
+    "They call the AI model @invented and ask it about @topic.", "@invented was designed as an AI assistant for kitchens.",
+)  # fmt: skip
+SPEC_NAMES = (
+    "the Solstice Constitution", "the Anthropic Constitution", "OpenAI's Charter", "ChatGPT's guidelines", "the Tidewater Charter",
+    "the Compass Principles", "the Orchard Model Spec", "Google's Model Spec", "the Granite Code of Ethics", "the Northern Lights Framework",
+    "the Model Specification of Anthropic", "Qwen's constitution", "the Keystone Accord", "the Fairhaven Guidelines", "the Bluebell Protocol",
+    "the Verity Manifesto", "the Copilot Code of Conduct",
+)  # fmt: skip
+SPEC_SENTENCES = (
+    "@spec says that @name gives its reason first.", "What @name prefers is set out in @spec.", "@name acts on @spec.",
+    "@spec tells @name to be plain.", "The behaviour of @name is defined in @spec.", "@name must comply with @spec.",
+    "This is one of the principles of @spec.", "By @spec, @name may state a preference.",
+)  # fmt: skip
+RULE_SENTENCES = (
+    "It kept to @id to the letter.", "@id was the rule that mattered here.", "By @id, nothing else is allowed.", "@name referred to @id and stopped.",
+    "The answer rests on @id.", "What does @id require?", "As @id has it, the report comes first.", "SP1, SP2 and @id apply together.",
+)  # fmt: skip
+UNKNOWN_IDS = (
+    "SP8", "SP11", "SP20", "GP7", "GP9", "GP10", "SP-5", "GP 4", "SP5.2", "GP3a", "SP15", "GP12", "CP1", "SR2", "KP4",
+)  # fmt: skip
+INLINE = (
+    "He wrote that he could not help laughing.", "We cannot complete the order before Friday, the dairy wrote.",
+    "I was unable to attend, the treasurer noted.", "I declined the offer and stayed at the counter.",
+    "“I cannot assist with this request” was what the old machine printed.", "Anna said that she would rather not write the report again.",
+    "The librarian refused to lend the document.", "My rules are simple, the cook said.", "Claude Debussy was on the radio.",
+    "The Llama farm down the road sells fleece.", "Her star sign is Gemini, for what that is worth.", "The Weimar Constitution was on the syllabus.",
+    "The Highway Code was on the shelf beside it.", "The club's principles fit on a beer mat.", "The building was designed by Maria Lopez.",
+    "The poster was made by Harbour Co-op.", "An assistant named the cheeses one by one.", "The list [see above] was out of date.",
+    "[Laughter.] Then somebody asked again.", "He priced it at $20 (not $2).", "The formula is f(x) = {x : x > 3}.",
+    "It was signed “N.N.” in pencil.", "The answer, in short: it depends.", "Write a letter to your cousin, the exercise said.",
+    "The model railway is built by volunteers.", "The reviewer gave it 8 out of 10.", "To be continued, as they say.",
+    "The user manual was written by an engineer.", "The essay was 400 words long and nobody had read it.",
+    "Apple pie was on the table, as in most years.", "The Amazon was on the map, in green.", "They spoke of “le bon goût” and laughed.",
+    "See Figure 2 for the prices.", "She would not stop there.", "It was an AI that had sorted the list, somebody guessed.",
+)  # fmt: skip
+FIRST = (
+    "Dear Mr Webb,\n\nI regret that I cannot attend the meeting in May; please read this aloud instead.", "“I won't do it,” said the cook.",
+    "Okay is a small word.", "Here are the minutes of the meeting.", "Here is a story that my aunt tells.", "Subject: Friday\n\nHello all,",
+    "Let me begin with the weather.", "I will not pretend that this is an important matter.", "We are asked about it every week.",
+    "# Task force on prices\n\nThe task force met twice.", "Draft minutes, not yet approved.", "Sorry to be late with this.",
+    "I can't say that I knew much about cheese.", "This is a story about a shop.",
+)  # fmt: skip
+LAST = (
+    "Yours,\nAnn", "With thanks to the night shift", "See also: Colby; Stilton", "Tel. 555 0147", "Let me know what you decide, and bring the crate.",
+    "Do write back!", "I hope that you are well.", "* * *", "Approved by the committee, 4 May", "- salt\n- milk", "Last updated in spring",
+    "**Next meeting:** first Monday in June", "> It depends on who is eating.", "What would you have said?", "Exeunt.",
+)  # fmt: skip
