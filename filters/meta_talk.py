@@ -12,9 +12,13 @@ from .findings import Finding, is_quoted
 from .meta_talk_rules import AS_AN_AI, CLOSING, OPENING, SHORT_OPENING, THINKING
 from .refusals import content_lines, count_opening
 
-_SPOKEN = re.compile(
-    r"[\"“>|]|[*_]{0,2}(?!Note|Number|Word|Length|Total|Disclaimer|Please)[A-Z][\w'’ -]{1,40}:[*_]{0,2} "
-)  # quoted, a table's row, or a speaker's turn
+_LABEL = (
+    r"(?:(?:\w+['’]s |Final |A )?Notes?(?: (?:to|for|on) [^:]*)?|Number of \w+|Word ?count|Words|Length|Total[^:]*"
+    r"|Disclaimer|Please[^:]*|Assistant|User|Human|System|Model|AI|Task|Instructions?|Prompt|Output|Response|Draft|Feedback|Score|Rating|Grade|Coverage"
+    r"|Claims?[^:]*|Assertions?[^:]*|Genre|Audience)"
+)
+# Quoted, a table's row, or a speaker's turn: "**Note keeper:** Thank you" is one, "Note: that is all" is not.
+_SPOKEN = re.compile(rf"[\"“>|]|[*_]{{0,2}}(?!{_LABEL}:)[A-Z][\w'’ -]{{1,40}}:[*_]{{0,2}} ")
 
 
 def find_meta_talk(text: str) -> Finding | None:
@@ -54,7 +58,7 @@ def _opening(start: str, announces: bool) -> re.Match[str] | None:
 
 def _closing(lines: Sequence[str]) -> str:
     """Talk in the last four lines; of a long line the end counts."""
-    ends = [line[-220:] for line in lines[-4:]]
+    ends = [line[-220:] for line in lines[-4:] if not _SPOKEN.match(line)]
     lowered = "\n".join(ends).lower()
     rules = [pattern for signs, pattern in CLOSING if any(sign in lowered for sign in signs)]
     for end in ends if rules else ():

@@ -67,8 +67,7 @@ PLANTED = {
         "refusal": 1,
         "tag_residue": 2,
     },
-    "ending": {"truncated_ending": 2},
-    "repetition": {"top_4_gram": 1},
+    "ending": {"looped_sentence": 1, "truncated_ending": 2},
     "identity": {"assistant_not_named": 1, "foreign_identity": 3},
     "dedup": {"exact_duplicate": 2, "near_duplicate": 1},
 }
@@ -285,7 +284,7 @@ def test_a_writer_caught_in_a_loop_is_dropped_and_one_that_returns_to_its_point_
     looping = prose(2) + f"\n\n{' '.join([point + ' Everyone agreed with that at once.'] * 8)}"
     result = run_filters(stage(tmp_path / "staged", [returning, looping]), tmp_path / "out", settings)
     assert [row["plan_order"] for row in _rows(result)] == [0]
-    assert list(result.steps) == ["repetition"]
+    assert result.steps == {"ending": {"looped_sentence": 1}}
 
 
 def test_a_copy_of_the_spec_is_no_document(
