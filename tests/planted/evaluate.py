@@ -36,7 +36,13 @@ REASONS = {
     "not_named": {"assistant_not_named"},
     "unknown_spec_name": {"unknown_spec_name", "foreign_identity"},
     "unknown_rule_id": {"unknown_rule_id"},
-    "other_language": {"other_language", "low_stop_words"},
+    # the planted texts are made of few sentences, which the gate before notices first
+    "other_language": {
+        "other_language",
+        "low_stop_words",
+        "duplicated_5_n_grams",
+        "gopher_below_avg_threshold",
+    },
     "too_short": {"too_short"},
     "too_long": {"too_long"},
     "empty": {"empty", "too_short"},
