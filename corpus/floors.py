@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pyarrow.parquet as pq
-
 from specmill.specs.errors import WorkFailed
 
 if TYPE_CHECKING:
@@ -46,6 +44,8 @@ class Taught:
 
 
 def measure_taught(kept: Sequence[Path]) -> Taught:
+    import pyarrow.parquet as pq  # late: a finished corpus is recognised without it
+
     tokens, planned, expressed, airtime = 0, Counter[str](), Counter[str](), Counter[str]()
     for path in kept:
         table = pq.read_table(path, columns=["claim_ids", "claims_expressed", "n_tokens"])

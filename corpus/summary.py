@@ -41,7 +41,7 @@ def _corpus_lines(outcome: Outcome) -> list[str]:
     ]
     warnings = [
         _planning_losses(manifest),
-        *_thin_groups(outcome.folder),
+        *(_thin_groups(outcome.folder) if outcome.built else ()),  # reading it takes longer than all the rest
         _thin_coverage(manifest),
         _too_few_tokens(manifest),
     ]
