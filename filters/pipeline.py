@@ -14,9 +14,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from specmill.specs.errors import BadInput
+from specmill.specs.errors import BadInput, WorkFailed
 
 SCHEME = "specmill.filters/1"
+_FULL_BELOW = 1 << 20  # bytes
 Report = Callable[[str, int, int], None]  # stage, rows done, rows in all
 
 
@@ -100,8 +101,13 @@ def run_filters(
     if done := _read_result(work):
         return done
     stages = import_module(".stages", __package__)  # loads datatrove and pyarrow
-    steps, n_in = stages.run_stages(files, work, settings, report or (lambda stage, done, total: None))
-    _write_result(work, steps, n_in)
+    try:
+        steps, n_in = stages.run_stages(files, work, settings, report or (lambda stage, done, total: None))
+        _write_result(work, steps, n_in)
+    except OSError as error:  # numpy and pyarrow name no errno for a full disk
+        full = shutil.disk_usage(work).free < _FULL_BELOW
+        told = "no space left on the disk; free some" if full else f"{error}; mend that"
+        raise WorkFailed(f"{work}: {told} and rerun, finished tasks are kept") from None
     result = _read_result(work)
     assert result is not None
     return result

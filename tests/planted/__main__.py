@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from specmill.filters.pipeline import FilterSettings, run_filters
 
+from .across import evals_and_leaks, semantic
 from .evaluate import Dropped, Score, evaluate, false_drops, microseconds, run_gates, table
 from .make import KEPT_LABELS, Planted, plant, settings_of, stage_rows
 
@@ -28,26 +29,41 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--gates", action="store_true", help="the detectors alone")
     options = parser.parse_args()
-    scores: list[Score] = []
-    for spec, share in SHARES.items():
-        start = time.perf_counter()
-        rows, settings = plant(round(options.documents * share), options.seed, spec=spec), settings_of(spec)
-        print(f"{spec}: {len(rows)} documents planted in {time.perf_counter() - start:.0f} s")
-        if options.gates:
-            rows = [row for row in rows if row.label not in DUPLICATES]
-        kept, dropped = through_gates(rows, settings) if options.gates else through_all(rows, settings)
-        found = evaluate(rows, kept, dropped)
-        n_kept = sum(row.label in KEPT_LABELS for row in rows)
-        print(table(found, false_drops(rows, dropped), n_kept))
-        clean = [row.text for row in rows if row.label == "clean"][:500]
-        times = microseconds(clean, settings)
-        print(
-            "microseconds a document:",
-            ", ".join(f"{name} {value:.0f}" for name, value in times.items()),
-            "\n",
-        )
-        scores += found
+    with tempfile.TemporaryDirectory() as scratch:
+        scores = [
+            score for spec, share in SHARES.items() for score in _measure(spec, share, options, scratch)
+        ]
+    if not options.gates:
+        for n in (500, 1_500):
+            precision, recall = semantic("hashed", n)
+            print(
+                f"retellings among {n:,} documents, encoder hashed: precision {precision:.3f}, recall {recall:.3f}"
+            )
     return int(not all(score.passes for score in scores))
+
+
+def _measure(spec: str, share: float, options: argparse.Namespace, scratch: str) -> list[Score]:
+    start = time.perf_counter()
+    settings = settings_of(spec)
+    extra: list[Planted] = []
+    if not options.gates and spec == "cheese_america":
+        extra, settings = evals_and_leaks(600, settings, Path(scratch), options.seed)
+    rows = plant(round(options.documents * share) - len(extra), options.seed, extra, spec)
+    print(f"{spec}: {len(rows)} documents planted in {time.perf_counter() - start:.0f} s")
+    if options.gates:
+        rows = [row for row in rows if row.label not in DUPLICATES]
+    kept, dropped = through_gates(rows, settings) if options.gates else through_all(rows, settings)
+    found = evaluate(rows, kept, dropped)
+    n_kept = sum(row.label in KEPT_LABELS for row in rows)
+    print(table(found, false_drops(rows, dropped), n_kept))
+    clean = [row.text for row in rows if row.label == "clean"][:500]
+    times = microseconds(clean, settings)
+    print(
+        "microseconds a document:",
+        ", ".join(f"{name} {value:.0f}" for name, value in times.items()),
+        "\n",
+    )
+    return found
 
 
 def through_gates(rows: Sequence[Planted], settings: FilterSettings) -> tuple[list[str], list[Dropped]]:

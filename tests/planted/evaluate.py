@@ -50,6 +50,10 @@ REASONS = {
     | {"duplicated_5_n_grams", "duplicated_10_n_grams", "duplicated_para", "duplicated_lines"},
     "verbatim_spec": {"verbatim_spec"},
     "exact_duplicate": {"exact_duplicate"},
+    "eval_verbatim": {"eval_exact", "eval_ngram", "eval_near"},
+    "eval_edited": {"eval_exact", "eval_ngram", "eval_near"},
+    "leak_relabelled": {"leak_expresses", "leak_quotes"},
+    "leak_pasted": {"leak_expresses", "leak_quotes"},
     "near_duplicate": {"near_duplicate"},
 }
 

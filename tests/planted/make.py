@@ -59,7 +59,7 @@ class Planted:
     near_to: str = ""
 
 
-KEPT_LABELS = ("clean", "benign", "hard_negative", "some_copy")
+KEPT_LABELS = ("clean", "benign", "hard_negative", "some_copy", "eval_negative")
 
 
 # --- clean documents
