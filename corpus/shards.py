@@ -8,8 +8,6 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
-from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -21,14 +19,12 @@ from specmill.specs.errors import WorkFailed
 
 from .manifest import MANIFEST_NAME, disk_errors, fsync_folder, read_manifest, write_durably
 from .schema import CLAIM_SCHEMA, DOCUMENT_SCHEMA, conform
-from .sorting import sorted_rows
+from .sorting import lay_out, row_groups
 
 if TYPE_CHECKING:
     from specmill.specs.claims import Claim
 
 SHARD_BYTES = 256 << 20
-ROW_GROUP_BYTES = 16 << 20  # of text: about 4,000 documents of 700 words; the Hub viewer wants < 100 MB
-MAX_ROW_GROUP_ROWS = 20_000
 
 # Text and ids are unique: a dictionary only costs, and min/max of text would bloat the footer.
 _NO_DICTIONARY = {"doc_id", "work_key", "idea", "n_tokens", "n_words", "train_order", "text"}
@@ -49,22 +45,28 @@ def write_shards(
 ) -> list[ShardInfo]:
     """Write `data/train-*.parquet` of a corpus, sorted by (first claim id, genre, doc_id).
 
-    `rows` is a table, or Parquet files of any size: DuckDB sorts them in SORT_MEMORY and beyond it on disk. Rows
-    without `train_order` get one from the seed. All shards are complete on disk before the first one gets its name,
-    so a failure leaves an earlier corpus as it was. Then its manifest goes first: it would no longer be true.
-    `shard_bytes` counts text before compression. Raises WorkFailed when the disk is too small.
+    `rows` is a table, or Parquet files, of which one shard at a time is in memory. Rows without `train_order` get
+    one from the seed. All shards are complete on disk before the first one gets its name, so a failure leaves an
+    earlier corpus as it was. Then its manifest goes first: it would no longer be true. `shard_bytes` counts text
+    before compression. Raises WorkFailed when the disk is too small.
     """
     data = folder / "data"
     data.mkdir(parents=True, exist_ok=True)
     scratch = data / ".sort"
     for left_over in data.glob(".*.tmp"):
         left_over.unlink()
-    with disk_errors(data), sorted_rows(rows, scratch, seed) as (batches, text_bytes):
-        _check_free_disk(text_bytes, data)
-        parts = [
-            _write_shard((group for _, group in groups), data / f".{part:05d}.tmp")
-            for part, groups in groupby(_row_groups(batches, text_bytes, shard_bytes), key=itemgetter(0))
-        ]
+    shutil.rmtree(scratch, ignore_errors=True)
+    layout = lay_out(rows, seed, shard_bytes)
+    _check_free_disk(layout.text_bytes, data)
+    try:
+        with disk_errors(data):
+            parts = [
+                _write_shard(groups, data / f".{part:05d}.tmp")
+                for part, groups in enumerate(row_groups(layout, scratch))
+            ]
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    with disk_errors(data):
         names = [f"train-{i:05d}-of-{len(parts):05d}.parquet" for i in range(len(parts))]
         (folder / MANIFEST_NAME).unlink(missing_ok=True)
         for part, name in zip(parts, names, strict=True):
@@ -73,37 +75,6 @@ def write_shards(
             stale.unlink()
         fsync_folder(data)
     return [replace(part, path=f"data/{name}") for part, name in zip(parts, names, strict=True)]
-
-
-def _row_groups(
-    batches: Iterable[pa.RecordBatch], text_bytes: int, shard_bytes: int
-) -> Iterator[tuple[int, pa.Table]]:
-    """Row groups with the number of the shard each belongs to; one empty group for no rows.
-
-    Shards hold equal shares of the text. A document longer than a share leaves numbers out.
-    """
-    n_parts = max(1, -(-text_bytes // shard_bytes))
-    part = done = group_rows = group_bytes = 0
-    group: list[pa.RecordBatch] = []
-    for batch in batches:
-        start = 0
-        for place, size in enumerate(pc.binary_length(batch.column("text")).to_pylist(), 1):
-            done, group_rows, group_bytes = done + size, group_rows + 1, group_bytes + size
-            ends_shard = part + 1 < n_parts and done >= text_bytes * (part + 1) // n_parts
-            if ends_shard or group_bytes >= ROW_GROUP_BYTES or group_rows == MAX_ROW_GROUP_ROWS:
-                yield part, _table([*group, batch.slice(start, place - start)])
-                start, group, group_rows, group_bytes = place, [], 0, 0
-            while part + 1 < n_parts and done >= text_bytes * (part + 1) // n_parts:
-                part += 1
-        group.append(batch.slice(start))
-    if group_rows or not done:
-        yield part, _table(group)
-
-
-def _table(batches: Sequence[pa.RecordBatch]) -> pa.Table:
-    if not batches:
-        return DOCUMENT_SCHEMA.empty_table()
-    return conform(pa.Table.from_batches(batches), DOCUMENT_SCHEMA).combine_chunks()
 
 
 def _write_shard(groups: Iterable[pa.Table], path: Path) -> ShardInfo:
@@ -121,7 +92,9 @@ def _write_shard(groups: Iterable[pa.Table], path: Path) -> ShardInfo:
 
 
 def _check_free_disk(text_bytes: int, folder: Path) -> None:
-    needed = text_bytes // 2  # zstd makes it about a third; a real overrun is caught while writing
+    needed = (
+        text_bytes * 3 // 2
+    )  # a copy dealt to shards, and zstd's third; a real overrun is caught while writing
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise WorkFailed(
