@@ -133,7 +133,12 @@ def stock_datatrove(staged: list[Path], out: Path) -> None:
         MinhashDedupFilter,
         MinhashDedupSignature,
     )
-    from datatrove.pipeline.dedup.exact_dedup import ExactDedupFilter, ExactDedupSignature, ExactFindDedups
+    from datatrove.pipeline.dedup.exact_dedup import (
+        ExactDedupConfig,
+        ExactDedupFilter,
+        ExactDedupSignature,
+        ExactFindDedups,
+    )
     from datatrove.pipeline.dedup.minhash import MinhashConfig
     from datatrove.pipeline.filters import GopherQualityFilter, GopherRepetitionFilter
     from datatrove.pipeline.readers import ParquetReader
@@ -141,12 +146,14 @@ def stock_datatrove(staged: list[Path], out: Path) -> None:
     from datatrove.pipeline.writers import ParquetWriter
 
     from specmill.filters.blocks import WORDS
+    from tests.bench.peers import text_of
 
     source = out / "source"
     source.mkdir(parents=True)
     for file in staged:
         shutil.copy(file, source)
     config, n = MinhashConfig(n_grams=5), len(staged)
+    exact = ExactDedupConfig(content_getter=text_of)
     tokenizer = str(load_tokenizer(DEFAULT).path)
 
     def read(folder: str) -> Any:
@@ -163,9 +170,15 @@ def stock_datatrove(staged: list[Path], out: Path) -> None:
         GopherQualityFilter(min_doc_words=50, language=WORDS),
         ParquetWriter(str(out / "gated")),
     )
-    run(2, n, read("gated"), ExactDedupSignature(str(out / "exact"), finder_workers=1))
-    run(3, 1, ExactFindDedups(str(out / "exact"), str(out / "exact_dups")))
-    run(4, n, read("gated"), ExactDedupFilter(str(out / "exact_dups")), ParquetWriter(str(out / "distinct")))
+    run(2, n, read("gated"), ExactDedupSignature(str(out / "exact"), exact))
+    run(3, 1, ExactFindDedups(str(out / "exact"), str(out / "exact_dups"), exact))
+    run(
+        4,
+        n,
+        read("gated"),
+        ExactDedupFilter(str(out / "exact_dups"), exact),
+        ParquetWriter(str(out / "distinct")),
+    )
     run(5, n, read("distinct"), MinhashDedupSignature(str(out / "signatures"), config, language=WORDS))
     buckets = MinhashDedupBuckets(str(out / "signatures"), str(out / "buckets"), config=config)
     run(6, config.num_buckets, buckets)
