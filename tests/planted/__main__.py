@@ -78,7 +78,11 @@ def through_all(rows: Sequence[Planted], settings: FilterSettings) -> tuple[list
         result = run_filters(stage_rows(rows, folder / "staged", settings), folder / "out", settings)
         kept = [row_id for file in result.kept for row_id in _ids(file)]
         table_ = pq.read_table(result.dropped, columns=["doc_id", "stage", "reason"]).to_pylist()
-    return kept, [(row["doc_id"], row["stage"], row["reason"]) for row in table_]
+    # Candidates for a contradiction wait for a person's eye; they are no drops.
+    aside = [row["doc_id"] for row in table_ if row["reason"].startswith("quarantined")]
+    print(f"set aside as candidates for a contradiction: {len(aside)}")
+    gone = [row for row in table_ if not row["reason"].startswith("quarantined")]
+    return [*kept, *aside], [(row["doc_id"], row["stage"], row["reason"]) for row in gone]
 
 
 def _ids(file: Path) -> list[str]:
