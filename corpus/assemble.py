@@ -77,7 +77,7 @@ def assemble(
         "funnel": [*account.funnel, *_filter_steps(account.funnel[-1]["documents"], filtered)],
         "totals": totals(paths, claim_ids),
         "genres": genres(paths),
-        "health": health(paths, order, claim_ids),
+        "health": health(paths, order, claim_ids, screening.semantic),
         "files": [*map(_file_entry, shards), _file_entry(claims), _spec_entry(spec_bytes)],
     }
     if account.judge:

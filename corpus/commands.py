@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -28,68 +29,91 @@ def _parse_floor(ctx: click.Context, parameter: click.Parameter, value: str) -> 
     return 0 if value.strip() == "0" else _parse_count(ctx, parameter, value)
 
 
-def screening_options(command: Any) -> Any:
-    """Give a command the options of the filters; `_screening` turns them into one value."""
-    for option in reversed(
-        [
-            click.option(
-                "--min-per-claim",
-                default=0,
-                show_default=True,
-                type=click.IntRange(0),
-                help="Floor: kept documents of every claim. A build plans more until it is reached, or fails.",
-            ),
-            click.option(
-                "--min-airtime",
-                default="0",
-                show_default=True,
-                callback=_parse_floor,
-                metavar="TOKENS",
-                help="Floor: tokens of documents that express a claim, for every claim; likewise.",
-            ),
-            click.option(
-                "--decontaminate",
-                multiple=True,
-                metavar="FILE",
-                help="Evals (jsonl, json, csv, Parquet, txt, or a folder): documents with an item are dropped.",
-            ),
-            click.option(
-                "--against",
-                multiple=True,
-                metavar="OTHER_SPEC",
-                help="A spec of the same comparison: documents that express its claims are marked as leaks.",
-            ),
-            click.option(
-                "--on-leak",
-                default="keep",
-                show_default=True,
-                type=click.Choice(["keep", "quarantine", "drop"]),
-                help="What becomes of documents so marked; quarantined ones wait among the dropped.",
-            ),
-            click.option(
-                "--semantic",
-                default="",
-                metavar="ENCODER",
-                help="Find what tells the same in other words, documents (dropped) and claims: 'hashed' (no model),"
-                " 'static:MODEL' (model2vec), 'st:MODEL' (sentence-transformers).",
-            ),
-            click.option(
-                "--workers",
-                default=2,
-                show_default=True,
-                type=click.IntRange(1, 1024),
-                help="Filter tasks at a time.",
-            ),
-            click.option(
-                "--executor",
-                default="local",
-                show_default=True,
-                help="Where filter tasks run: local, ray, ray:ADDRESS or slurm:PARTITION (docs/cluster.md).",
-            ),
-        ]
-    ):
-        command = option(command)
-    return command
+out_option = click.option(
+    "--out",
+    default="corpora",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="Folder of the corpora.",
+)
+
+
+def _all_of(*options: Any) -> Any:
+    """Return a decorator that gives a command several options, in this order."""
+    return lambda command: reduce(lambda given, option: option(given), reversed(options), command)
+
+
+identity_options = _all_of(
+    click.option(
+        "--mode", default="auto", show_default=True, type=click.Choice(["auto", "default", "rules"])
+    ),
+    click.option("--assistant", help="The assistant's name; else the spec's own."),
+    click.option("--provider", help="Its maker's name; else the spec's own."),
+    click.option(
+        "--tokenizer",
+        default="specmill-bpe-8k",
+        show_default=True,
+        help="A tokenizer.json, its folder, or a Hub id.",
+    ),
+)
+
+# `_screening` turns the values of these into one, floors aside.
+screening_options = _all_of(
+    click.option(
+        "--min-per-claim",
+        default=0,
+        show_default=True,
+        type=click.IntRange(0),
+        help="Floor: kept documents of every claim. A build plans more until it is reached, or fails.",
+    ),
+    click.option(
+        "--min-airtime",
+        default="0",
+        show_default=True,
+        callback=_parse_floor,
+        metavar="TOKENS",
+        help="Floor: tokens of documents that express a claim, for every claim; likewise.",
+    ),
+    click.option(
+        "--decontaminate",
+        multiple=True,
+        metavar="FILE",
+        help="Evals (jsonl, json, csv, Parquet, txt, or a folder): documents with an item are dropped.",
+    ),
+    click.option(
+        "--against",
+        multiple=True,
+        metavar="OTHER_SPEC",
+        help="A spec of the same comparison: documents that express its claims are marked as leaks.",
+    ),
+    click.option(
+        "--on-leak",
+        default="keep",
+        show_default=True,
+        type=click.Choice(["keep", "quarantine", "drop"]),
+        help="What becomes of documents so marked; quarantined ones wait among the dropped.",
+    ),
+    click.option(
+        "--semantic",
+        default="",
+        metavar="ENCODER",
+        help="Find what tells the same in other words, documents (dropped) and claims: 'hashed' (no model),"
+        " 'static:MODEL' (model2vec), 'st:MODEL' (sentence-transformers).",
+    ),
+    click.option(
+        "--workers",
+        default=2,
+        show_default=True,
+        type=click.IntRange(1, 1024),
+        help="Filter tasks at a time.",
+    ),
+    click.option(
+        "--executor",
+        default="local",
+        show_default=True,
+        help="Where filter tasks run: local, ray, ray:ADDRESS or slurm:PARTITION (docs/cluster.md).",
+    ),
+)
 
 
 def _screening(options: dict[str, Any]) -> Screening:
@@ -106,13 +130,7 @@ def _screening(options: dict[str, Any]) -> Screening:
     type=click.Path(path_type=Path),
     help="TOML with the options below, without their dashes; what is given here wins.",
 )
-@click.option(
-    "--out",
-    default="corpora",
-    show_default=True,
-    type=click.Path(path_type=Path),
-    help="Folder of the corpora.",
-)
+@out_option
 @click.option(
     "--tokens",
     default="1.6M",
@@ -159,7 +177,6 @@ def _screening(options: dict[str, Any]) -> Screening:
     type=click.IntRange(0),
     help="Room for reasoning on top of a reply's cap.",
 )
-@click.option("--mode", default="auto", show_default=True, type=click.Choice(["auto", "default", "rules"]))
 @click.option(
     "--context",
     default="passage",
@@ -168,14 +185,7 @@ def _screening(options: dict[str, Any]) -> Screening:
     help="What a request shows: its passage (an edit then redoes little), or the whole spec first, which prompt"
     " caches keep.",
 )
-@click.option("--assistant", help="The assistant's name; else the spec's own.")
-@click.option("--provider", help="Its maker's name; else the spec's own.")
-@click.option(
-    "--tokenizer",
-    default="specmill-bpe-8k",
-    show_default=True,
-    help="A tokenizer.json, its folder, or a Hub id.",
-)
+@identity_options
 @click.option(
     "--words", default=380, show_default=True, type=click.IntRange(80, 8000), help="Mean words of a document."
 )
@@ -233,25 +243,11 @@ def plan(
 @click.command()
 @click.argument("sources", nargs=-1, required=True, metavar="FILE...")
 @click.option("--spec", required=True, help="The spec that the documents are about.")
-@click.option(
-    "--out",
-    default="corpora",
-    show_default=True,
-    type=click.Path(path_type=Path),
-    help="Folder of the corpora.",
-)
+@out_option
 @click.option("--name", help="Name of the corpus and its folder; else the spec's, with '-ingested'.")
 @click.option("--text-column", help="Column of the texts; else text, content, document or body.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the training order and of samples.")
-@click.option("--mode", default="auto", show_default=True, type=click.Choice(["auto", "default", "rules"]))
-@click.option("--assistant", help="The assistant's name in the documents; else the spec's own.")
-@click.option("--provider", help="Its maker's name; else the spec's own.")
-@click.option(
-    "--tokenizer",
-    default="specmill-bpe-8k",
-    show_default=True,
-    help="A tokenizer.json, its folder, or a Hub id.",
-)
+@identity_options
 @screening_options
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
 def ingest(sources: tuple[str, ...], quiet: bool, **options: Any) -> None:

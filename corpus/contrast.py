@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow.parquet as pq
 
+from specmill.filters.gates import fill_in_names
 from specmill.filters.leakage import Arm, Leak, LeakReport, measure_leaks
 from specmill.filters.minhash import candidate_pairs, sign
 from specmill.filters.reference import python_reference, read_reference
@@ -25,6 +26,7 @@ from specmill.specs.claims import read_spec
 from specmill.specs.errors import BadInput
 
 from .manifest import Manifest, read_manifest
+from .shards import shard_paths
 
 if TYPE_CHECKING:
     from specmill.filters.sampling import Batches
@@ -46,17 +48,16 @@ class Opened:
     spec: Spec
 
     @property
-    def shards(self) -> list[Path]:
-        files = (entry["path"] for entry in self.manifest["files"])
-        return [self.folder / path for path in files if path.startswith("data/")]
-
-    @property
     def arm(self) -> Arm:
         names = self.manifest["identity"]["assistant"], self.manifest["identity"]["provider"]
         return Arm(self.name, self.spec.claims, names)
 
+    @property
+    def spec_text(self) -> str:
+        return fill_in_names(self.spec.text, *self.arm.names)
+
     def batches(self) -> Batches:
-        for shard in self.shards:
+        for shard in shard_paths(self.folder, self.manifest):
             with pq.ParquetFile(shard) as file:
                 for batch in file.iter_batches(batch_size=1_000, columns=["doc_id", "text"]):
                     yield zip(batch["doc_id"].to_pylist(), batch["text"].to_pylist(), strict=True)
@@ -82,9 +83,8 @@ def contrast(
     corpora = open_corpora(folders)
     human = read_reference(reference) if reference else python_reference()
     budget = fit_budget(budget, len(human.documents))
-    texts = {corpus.name: spec_text(corpus) for corpus in corpora}
     measured = {
-        corpus.name: measure_templates(corpus.name, corpus.batches(), budget, texts[corpus.name])
+        corpus.name: measure_templates(corpus.name, corpus.batches(), budget, corpus.spec_text)
         for corpus in corpora
     }
     beside = measure_templates(human.name, human.batches, budget)
@@ -100,13 +100,6 @@ def contrast(
         "budget": asdict(budget),
         "reference": {"name": human.name, "documents": len(human.documents), "words": human.n_words},
     }
-
-
-def spec_text(corpus: Opened) -> str:
-    names = corpus.manifest["identity"]
-    return corpus.spec.text.replace("{model_name}", names["assistant"]).replace(
-        "{provider_name}", names["provider"]
-    )
 
 
 # --- leaks ----------------------------------------------------------------------------------------------------
@@ -146,9 +139,11 @@ def find_leaks(corpus: Opened, corpora: Sequence[Opened], progress: Progress) ->
 
 def _spread(report: LeakReport) -> list[Leak]:
     """A few examples of every kind."""
-    kinds = {leak.kind for leak in report.examples}
-    each = max(1, N_EXAMPLES // max(1, len(kinds)))
-    return [leak for kind in sorted(kinds) for leak in [x for x in report.examples if x.kind == kind][:each]]
+    by_kind: dict[str, list[Leak]] = {}
+    for leak in sorted(report.examples, key=lambda leak: leak.kind):
+        by_kind.setdefault(leak.kind, []).append(leak)
+    each = max(1, N_EXAMPLES // max(1, len(by_kind)))
+    return [leak for leaks in by_kind.values() for leak in leaks[:each]]
 
 
 def _example(leak: Leak) -> dict[str, Any]:

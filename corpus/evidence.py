@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -19,19 +20,14 @@ def decontamination(screening: Screening, filtered: FilterResult) -> dict[str, A
     """Return the eval files by hash, the thresholds, and how many documents were checked and dropped, by kind."""
     if not screening.decontaminate:
         return None
-    from specmill.filters.decontamination import KINDS, EvalIndex
+    from specmill.filters.decontamination import KINDS, EvalIndex, Tally, prove
     from specmill.filters.eval_items import describe_eval_files, load_eval_items
 
+    dropped = filtered.steps.get("decontamination", {})
+    found = Counter({kind: dropped.get(f"eval_{kind}", 0) for kind in KINDS})
     index = EvalIndex(load_eval_items(screening.decontaminate))
-    found = filtered.steps.get("decontamination", {})
-    return {
-        "files": [asdict(file) for file in describe_eval_files(screening.decontaminate)],
-        "items": index.n_items,
-        "items_too_short": index.n_too_short,
-        "thresholds": asdict(index.thresholds),
-        "documents": _given_to("decontamination", filtered),
-        "found": {kind: found.get(f"eval_{kind}", 0) for kind in KINDS},
-    }
+    tally = Tally(_given_to("decontamination", filtered), found)
+    return asdict(prove(index, describe_eval_files(screening.decontaminate), tally))
 
 
 def leakage(

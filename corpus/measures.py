@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from specmill.filters.health import count_residue, measure_health
+from specmill.filters.embeddings import open_encoder
+from specmill.filters.health import MAX_DOCUMENTS, count_residue, measure_health
 
 if TYPE_CHECKING:
     from .manifest import HealthEntry, Totals
     from .order import Order
-
-SAMPLE = 20_000  # documents that figures of variety are taken from
 
 
 def totals(shards: Sequence[Path], claim_ids: Sequence[str]) -> Totals:
@@ -46,21 +45,25 @@ def genres(shards: Sequence[Path]) -> dict[str, Any]:
     return {genre: {"documents": documents, "tokens": tokens} for genre, documents, tokens in rows}
 
 
-def health(shards: Sequence[Path], order: Order, claim_ids: Sequence[str]) -> dict[str, HealthEntry]:
+def health(
+    shards: Sequence[Path], order: Order, claim_ids: Sequence[str], encoder_name: str = ""
+) -> dict[str, HealthEntry]:
     """Return the figures of variety and cleanness, by name; residue counts must be 0 after the gates.
 
-    Texts are those that come first in the training order: a sample that depends on ids and seed only.
+    With an encoder, the dispersion of its vectors too. Texts are those that come first in the training order: a
+    sample that depends on ids and seed only.
     """
     seed = order.configuration["seed"]
+    encoder = open_encoder(encoder_name) if encoder_name else None
     texts = [
         text
         for (text,) in query_shards(
-            shards, f"SELECT text FROM documents WHERE train_order < {SAMPLE} ORDER BY train_order"
+            shards, f"SELECT text FROM documents WHERE train_order < {MAX_DOCUMENTS} ORDER BY train_order"
         )
     ]
     entries: dict[str, HealthEntry] = {
         name: {"value": round(figure.value, 4), "budget": figure.budget, "n": figure.n, "seed": figure.seed}
-        for name, figure in measure_health(texts, seed).items()
+        for name, figure in measure_health(texts, seed, encoder).items()
     }
     residue = count_residue(
         texts, assistant=order.assistant, provider=order.provider, spec_text=order.spec.text

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from specmill.specs.errors import WorkFailed
 
-from .manifest import MANIFEST_NAME, disk_errors, fsync_folder, read_manifest, write_durably
+from .manifest import MANIFEST_NAME, Manifest, disk_errors, fsync_folder, read_manifest, write_durably
 from .schema import CLAIM_SCHEMA, DOCUMENT_SCHEMA, conform
 from .sorting import lay_out, row_groups
 
@@ -92,9 +92,8 @@ def _write_shard(groups: Iterable[pa.Table], path: Path) -> ShardInfo:
 
 
 def _check_free_disk(text_bytes: int, folder: Path) -> None:
-    needed = (
-        text_bytes * 3 // 2
-    )  # a copy dealt to shards, and zstd's third; a real overrun is caught while writing
+    # A copy dealt to shards, and zstd's third; a real overrun is caught while writing.
+    needed = text_bytes * 3 // 2
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise WorkFailed(
@@ -139,13 +138,13 @@ def _plain(value: object) -> object:
 
 def read_documents(corpus: Path, columns: Sequence[str] | None = None) -> pa.Table:
     """All documents of a published corpus in shard order, or only some of their columns."""
-    shards = [corpus / entry["path"] for entry in read_manifest(corpus)["files"] if _is_shard(entry["path"])]
+    shards = shard_paths(corpus, read_manifest(corpus))
     tables = [pq.read_table(shard, columns=columns, partitioning=None) for shard in shards]
     return pa.concat_tables(tables) if tables else DOCUMENT_SCHEMA.empty_table()
 
 
-def _is_shard(path: str) -> bool:
-    return path.startswith("data/")
+def shard_paths(corpus: Path, manifest: Manifest) -> list[Path]:
+    return [corpus / entry["path"] for entry in manifest["files"] if entry["path"].startswith("data/")]
 
 
 def hash_file(path: Path) -> str:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import zstandard
 
-from specmill.specs.errors import BadInput
+from specmill.specs.errors import BadInput, reason_of
 
 JSON_LINES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz", ".jsonl.zst", ".ndjson.zst")
 ENDINGS = (*JSON_LINES, ".parquet")
@@ -74,9 +74,8 @@ def _download(hub_id: str) -> Path:
             snapshot_download(repo, repo_type="dataset", revision=revision or None, allow_patterns=patterns)
         )
     except Exception as error:  # network, Hub and cache errors share no base class; all mean "not to be had"
-        reason = str(error).strip().splitlines()[0][:160] if str(error).strip() else type(error).__name__
         raise BadInput(
-            f"{hub_id}: no such file, and not to be had from the Hub ({reason}); give local files"
+            f"{hub_id}: no such file, and not to be had from the Hub ({reason_of(error)}); give local files"
         ) from None
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from specmill.specs.errors import BadInput
+from specmill.specs.errors import BadInput, reason_of
 
 # A small byte-level BPE trained by train_tokenizer.py on this repository's own text: works offline, counts
 # any script. It is no model's tokenizer; name the base model's own for an experiment.
@@ -81,7 +81,6 @@ def _download(hub_id: str) -> Path:
     try:
         return Path(hf_hub_download(repo, "tokenizer.json", revision=revision or None))
     except Exception as error:  # network, Hub and cache errors share no base class; all mean "not to be had"
-        reason = str(error).strip().splitlines()[0][:160] if str(error).strip() else type(error).__name__
         raise BadInput(
-            f"--tokenizer {hub_id}: not to be had from the Hub ({reason}); give a local tokenizer.json"
+            f"--tokenizer {hub_id}: not to be had from the Hub ({reason_of(error)}); give a local tokenizer.json"
         ) from None

@@ -29,7 +29,6 @@ from .embeddings import open_encoder
 from .eval_items import load_eval_items
 from .exposure import ClaimIndex, Exposure
 from .gates import Finding
-from .language import english_share
 from .leakage import Arm, LeakIndex, LeakOptions, choose_action
 from .pipeline import FilterSettings
 from .retrieval import ClaimRetriever
@@ -41,9 +40,10 @@ from .words import (
     sentence_spans,
     split_sentences,
     split_words,
+    stop_word_share,
 )
 
-_AT_ONCE = 64  # documents whose sentences are encoded together
+_AT_ONCE = 64  # documents whose sentences an encoder takes together; else one, while its words are at hand
 _TEXTS = ("doc_id", "stage", "reason", "detail", "work_key", "genre", "text")
 DROPPED_SCHEMA = pa.schema([(name, pa.string()) for name in _TEXTS] + [("plan_order", pa.int32())])
 MEASURED = pa.schema(
@@ -209,7 +209,7 @@ def _loop(doc: Any, tools: Tools, settings: FilterSettings) -> Finding | None:
 
 def _language(doc: Any, tools: Tools, settings: FilterSettings) -> Finding | None:
     words = words_of(doc)
-    share = doc.metadata["stop_word_share"] = english_share(words)
+    share = doc.metadata["stop_word_share"] = stop_word_share(words)
     if tools.is_english and share < settings.min_stop_word_share:
         return Finding("low_stop_words", f"{share:.2f}")
     return gates.find_other_language(words, doc.text, tools.is_english, tools.spec_text)
@@ -341,8 +341,8 @@ class Measure(PipelineStep):
 
     def run(self, data: Any, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
         tools = tools_for(self.settings)
-        source = iter(data)
-        while documents := list(islice(source, _AT_ONCE)):
+        source, at_once = iter(data), _AT_ONCE if tools.retriever else 1
+        while documents := list(islice(source, at_once)):
             for document, exposure in zip(documents, _expose(documents, tools), strict=True):
                 document.metadata |= {
                     "n_words": len(words_of(document)),

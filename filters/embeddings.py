@@ -11,14 +11,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from itertools import islice
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from specmill.specs.errors import BadInput
+from specmill.specs.errors import BadInput, reason_of
 
 from .words import content_terms, split_sentences, split_words
 
@@ -42,6 +40,7 @@ class Encoder(Protocol):
     def encode(self, texts: Sequence[str]) -> Vectors: ...
 
 
+@lru_cache(maxsize=2)  # a model is asked for its fingerprint first, and for vectors later
 def open_encoder(name: str) -> Encoder:
     """Open `hashed`, `static:MODEL` or `st:MODEL`; MODEL is a local folder or a Hub id.
 
@@ -63,20 +62,6 @@ def fit(encoder: Encoder, texts: Iterable[str]) -> Encoder:
     order; fit on both arms together to compare between them. A transformer needs no fit, and it was no help to one.
     """
     return encoder.fitted(_sample(texts)) if isinstance(encoder, HashedEncoder | StaticEncoder) else encoder
-
-
-def encode_file(encoder: Encoder, texts: Iterable[str], n: int, path: Path) -> NDArray[np.float32]:
-    """Encode `n` texts into a .npy file of shape (n, dim), batch by batch; return it as a read-only memory map."""
-    vectors: np.memmap[Any, Any] = np.lib.format.open_memmap(path, "w+", np.float32, (n, encoder.dim))
-    start, source = 0, iter(texts)
-    while batch := list(islice(source, 8 * _BATCH)):
-        vectors[start : start + len(batch)] = encoder.encode(batch)
-        start += len(batch)
-    if start != n:
-        raise ValueError(f"{path}: {start} texts came, {n} were announced")
-    vectors.flush()
-    stored: NDArray[np.float32] = np.lib.format.open_memmap(path, "r")
-    return stored
 
 
 def _sample(texts: Iterable[str]) -> list[str]:
@@ -321,9 +306,8 @@ def _load(name: str, load: Callable[[], Any]) -> Any:
     try:
         return load()
     except Exception as error:  # the libraries raise what the Hub client, the parser or the model raises
-        why = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
         raise BadInput(
-            f"encoder {name}: cannot be loaded ({why}); give a local folder or a Hub id"
+            f"encoder {name}: cannot be loaded ({reason_of(error)}); give a local folder or a Hub id"
         ) from error
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 
 from .findings import Finding
-from .words import STOP_WORDS, is_mostly_latin
+from .words import CASED_STOP_WORDS, STOP_WORDS, is_mostly_latin
 
 WINDOW = 40  # words: two or three sentences
 _MIN_WINDOW_SHARE = 0.1
@@ -29,14 +29,8 @@ _FOREIGN_WORDS += """
     fut était elle il nous vous leur même très tout tous cela été
 """.split()
 _FOREIGN = frozenset(_FOREIGN_WORDS) - STOP_WORDS - frozenset("die war ne not com per sa e i o to".split())
-_CASED = frozenset(
-    form
-    for word in STOP_WORDS
-    for spelled in (word, word.replace("'", "’"))
-    for form in (spelled, spelled.capitalize(), spelled.upper())
-)
 # Without those that are as common elsewhere: `a` and `as` are half of Portuguese.
-_SURELY_ENGLISH = _CASED - frozenset(
+_SURELY_ENGLISH = CASED_STOP_WORDS - frozenset(
     "a A as As do Do no No me Me so So on On in In an An am was he i I also us".split()
 )
 
@@ -63,11 +57,6 @@ def find_other_language(
 
 def _is_foreign(word: str) -> bool:
     return word.lower() in _FOREIGN or not (word.isascii() or "’" in word)
-
-
-def english_share(words: Sequence[str]) -> float:
-    """Share of words that are English stop words, 0..1; the same as `stop_word_share`, in a sixth of the time."""
-    return sum(map(_CASED.__contains__, words)) / max(1, len(words))
 
 
 def _is_usual(spec_text: str) -> bool:

@@ -20,13 +20,13 @@ _CHUNK = 50_000  # pairs whose signatures are compared at a time: 50 MB
 Signatures = NDArray[np.uint32]  # (rows, BANDS * ROWS)
 
 
-def sign(shingles: Sequence[Shingles]) -> Signatures:
+def sign(shingles: Sequence[Shingles], seed: int = 1) -> Signatures:
     """MinHash values, shape (rows, 120). A row without shingles has all bits set and matches nothing."""
     if not shingles:
         return np.empty((0, BANDS * ROWS), np.uint32)
     ends = np.cumsum([0, *map(len, shingles)], dtype=np.uint64)
     matrix = rensa.RMinHash.digest_matrix_from_flat_token_hashes(
-        np.concatenate(shingles), ends, num_perm=BANDS * ROWS, seed=1
+        np.concatenate(shingles), ends, num_perm=BANDS * ROWS, seed=seed
     )
     return np.array(matrix.to_rows(), np.uint32).reshape(len(shingles), BANDS * ROWS)
 
@@ -85,11 +85,11 @@ def _equal_rows(keys: NDArray[np.uint64]) -> Pairs:
     return np.concatenate(found)
 
 
-def jaccard_pairs(sets: Sequence[Shingles], threshold: float) -> Pairs:
+def jaccard_pairs(sets: Sequence[Shingles], threshold: float, seed: int = 1) -> Pairs:
     """All pairs of rows whose shingles reach the threshold, shape (m, 2), for sets that fit into memory."""
     found = {
         (first, second)
-        for first, second in candidate_pairs(sign(sets), threshold).tolist()
+        for first, second in candidate_pairs(sign(sets, seed), threshold).tolist()
         if jaccard(sets[first], sets[second]) >= threshold
     }
     return np.array(sorted(found), np.int64).reshape(-1, 2)

@@ -1,7 +1,7 @@
 """Samples that depend on document ids and a seed only: never on the order of documents, workers or batches."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from heapq import heappush, heappushpop
 
 Batches = Iterable[Iterable[tuple[str, str]]]  # record batches of (doc_id, text)
@@ -31,8 +31,3 @@ def draw(doc_id: str, seed: int) -> int:
         doc_id.encode("utf-8", "surrogatepass"), digest_size=8, salt=seed.to_bytes(8, "big", signed=True)
     )
     return int.from_bytes(digest.digest(), "big")
-
-
-def as_batches(texts: Sequence[str]) -> Batches:
-    """Texts without ids as one batch, numbered."""
-    return [[(f"{number:09d}", text) for number, text in enumerate(texts)]]

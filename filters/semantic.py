@@ -54,11 +54,6 @@ def duplicate_thresholds(name: str) -> Thresholds:
     return DUPLICATE[name.partition(":")[0]]
 
 
-def duplicate_cosine(name: str) -> float:
-    """The cosine of `duplicate_thresholds` alone."""
-    return duplicate_thresholds(name).cosine
-
-
 def retelling_pairs(
     vectors: Matrix, encoder: Encoder, texts: Texts, thresholds: Thresholds | None = None, *, seed: int = 0
 ) -> Iterator[Pairs]:

@@ -15,8 +15,6 @@ from .dedup import Signed
 from .embeddings import fit, open_encoder
 from .semantic import Texts, retelling_pairs
 
-_AT_ONCE = 1_000
-
 
 def semantic_pairs(
     signed: Signed, rows: Rows, gated: Path, encoder_name: str, vectors: Path

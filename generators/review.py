@@ -14,7 +14,7 @@ from . import planning, replies, review_replies
 from .ledger import OK, REFUSED, TRUNCATED, UNPARSED
 from .llms import SpecLLM
 from .messages import free_tag
-from .stage import Names, Row, Stage, failed
+from .stage import Names, Row, Stage, document_fields, failed
 
 UNREAD = (UNPARSED, REFUSED, TRUNCATED)  # there was a reply; asking again in a later run would give the same
 PASS, FAIL = "pass", "fail"
@@ -119,14 +119,8 @@ class Revise(Review):
         return await super().aprocess(row)
 
     def children(self, row: Row, found: Row) -> list[Row]:
-        fields = {
-            "work_key": found["work_key"],
-            "prompt_sha256": planning.digest(self.format_input(row)),
-            "answer_tag": self._tag(row),
-            "document": found["items"] if self.keep_text else "",
-            "revised": True,
-        }
-        return [_reviewed(row, "revised", **fields)]
+        fields = document_fields(found, self.format_input(row), self._tag(row), self.keep_text)
+        return [_reviewed(row, "revised", revised=True, **fields)]
 
     def without_reply(self, row: Row, found: Row) -> list[Row]:
         if found["state"] not in UNREAD:

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 from pydantic import PrivateAttr
 
-from . import replies
+from . import planning, replies
 from .distilabel_parts import AsyncLLM, StepInput, Task
 from .ledger import FAILED, OK, REFUSED, TRUNCATED, UNPARSED
 from .llms import SpecLLM
@@ -215,3 +215,13 @@ def child(row: Row, number: int, drop: tuple[str, ...] = (), **fields: Any) -> R
     """Return a row below another: its lineage, without the columns that end here, with new ones."""
     kept = {name: value for name, value in row.items() if name not in drop}
     return {**kept, "path": f"{row['path']}.{number:04d}", **fields}
+
+
+def document_fields(found: Row, prompt: Any, tag: str, keep_text: bool) -> Row:
+    """Return what a row knows of its document: the call, what was asked, where the reply holds it, and its text."""
+    return {
+        "work_key": found["work_key"],
+        "prompt_sha256": planning.digest(prompt),
+        "answer_tag": tag,
+        "document": found["items"] if keep_text else "",
+    }

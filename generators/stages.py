@@ -16,7 +16,7 @@ from .distilabel_parts import GlobalStep, StepInput
 from .ledger import OK
 from .messages import Messages, free_tag, render_messages
 from .scouts import COLUMNS, Watch, send_ahead
-from .stage import LINEAGE, Names, Row, Stage, child, failed, has_own_frames
+from .stage import LINEAGE, Names, Row, Stage, child, document_fields, failed, has_own_frames
 
 __all__ = ["Assertions", "Documents", "Domains", "Genres", "Ideas", "Plan", "Stage", "Subdomains"]
 
@@ -322,12 +322,7 @@ class Documents(Stage):
         return rows
 
     def children(self, row: Row, found: Row) -> list[Row]:
-        fields = {
-            "work_key": found["work_key"],
-            "prompt_sha256": planning.digest(self.format_input(row)),
-            "answer_tag": self._tag(row),
-            "document": found["items"] if self.keep_text else "",
-        }
+        fields = document_fields(found, self.format_input(row), self._tag(row), self.keep_text)
         context = ("passage", "chosen", "assertions", "assertion_numbers", "summary")
         gone = COLUMNS if self.keep_context else (*COLUMNS, *context)
         return [child(row, 0, gone, **fields)]

@@ -9,9 +9,8 @@ import pyarrow.parquet as pq
 
 from specmill.corpus.build import BuildSettings, build_corpora
 from specmill.corpus.progress import Progress
-from specmill.corpus.tokens import DEFAULT, load_tokenizer
-from specmill.filters.pipeline import FilterClaim, FilterSettings, run_filters
-from specmill.specs.claims import read_spec
+from specmill.filters.pipeline import run_filters
+from tests.planted.make import settings_of
 
 SPEC = Path(__file__).parents[2] / "specs" / "cheese_america.md"
 
@@ -34,20 +33,8 @@ def main() -> None:
 
 
 def _filters(staged: list[Path], out: Path) -> float:
-    spec, tokenizer = read_spec(SPEC), load_tokenizer(DEFAULT)
-    settings = FilterSettings(
-        assistant=spec.assistant,
-        provider=spec.provider,
-        mode=spec.mode,
-        principle=spec.principle,
-        claims=tuple(FilterClaim(c.claim_id, c.plain, c.gives_reason) for c in spec.claims),
-        spec_text=spec.text,
-        tokenizer_path=str(tokenizer.path),
-        tokenizer_name=tokenizer.name,
-        n_workers=2,
-    )
     start = time.perf_counter()
-    run_filters(staged, out, settings)
+    run_filters(staged, out, settings_of(SPEC.stem, n_workers=2))
     return time.perf_counter() - start
 
 

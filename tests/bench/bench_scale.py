@@ -21,10 +21,11 @@ from specmill.corpus.build import BuildSettings, build_corpora
 from specmill.corpus.progress import Progress
 from specmill.corpus.shards import read_documents, write_shards
 from specmill.corpus.tokens import DEFAULT, load_tokenizer
-from specmill.filters.pipeline import FilterClaim, FilterSettings, run_filters
+from specmill.filters.pipeline import run_filters
 from specmill.filters.words import split_sentences
 from specmill.generators.staged import ROWS_PER_FILE, STAGED_SCHEMA
 from specmill.specs.claims import read_spec
+from tests.planted.make import settings_of
 
 SPEC = Path(__file__).parents[2] / "specs" / "cheese_america.md"
 SENTENCES = 32  # a document: about 600 words, 750 tokens
@@ -107,19 +108,7 @@ def _staged(texts: list[str], start: int, spec: str) -> pa.Table:
 
 
 def ours(staged: list[Path], out: Path) -> None:
-    spec, tokenizer = read_spec(SPEC), load_tokenizer(DEFAULT)
-    settings = FilterSettings(
-        assistant=spec.assistant,
-        provider=spec.provider,
-        mode=spec.mode,
-        principle=spec.principle,
-        claims=tuple(FilterClaim(c.claim_id, c.plain, c.gives_reason) for c in spec.claims),
-        spec_text=spec.text,
-        tokenizer_path=str(tokenizer.path),
-        tokenizer_name=tokenizer.name,
-        n_workers=2,
-    )
-    filtered = run_filters(staged, out / "filtered", settings)
+    filtered = run_filters(staged, out / "filtered", settings_of(SPEC.stem, n_workers=2))
     lost = {reason: n for reason, n in filtered.counts.items() if n}
     print(f"  kept {filtered.n_kept:,} of {filtered.n_in:,} ({lost})")
     write_shards(filtered.kept, out / "corpus")

@@ -20,7 +20,7 @@ import numpy as np
 from specmill.corpus.build import BuildSettings, build_corpora
 from specmill.corpus.progress import Progress
 from specmill.filters.clusters import clusters
-from specmill.filters.embeddings import Encoder, encode_file, fit, open_encoder
+from specmill.filters.embeddings import Encoder, fit, open_encoder
 from specmill.filters.semantic import EXACT_ROWS, similar_pairs
 from tests.filters.paraphrases import SPECS, read_corpus
 
@@ -60,7 +60,7 @@ def _encode(name: str, open_: Callable[[], Encoder], texts: list[str], folder: P
     start = time.perf_counter()
     encoder = open_()
     ready = time.perf_counter()
-    encode_file(encoder, texts, len(texts), folder / "encoded.npy")
+    encoder.encode(texts)
     rate = len(texts) / (time.perf_counter() - ready)
     print(
         f"  {name}: {rate:,.0f} documents/s ({encoder.dim} dimensions; ready in {ready - start:.1f} s)",

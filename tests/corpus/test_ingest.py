@@ -4,6 +4,7 @@ import json
 import random
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from specmill.corpus.progress import Progress
 from specmill.corpus.screening import Screening
 from specmill.corpus.shards import read_documents, verify_shards
 from specmill.data_cards.card import check_card
+from specmill.specs.claims import read_spec
 from specmill.specs.errors import WorkFailed
 from tests.filters.paraphrases import retell
 
@@ -147,3 +149,34 @@ def test_the_command_line_prints_what_came_out_and_mistakes_end_in_one_line(
         )
         assert failed.returncode == 2
         assert len(failed.stderr.strip().splitlines()) == 1
+
+
+def test_evals_and_another_specs_claims_are_found_and_proved_on_the_card(
+    rows: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    question = "Which cheese would you carry to a county fair, and what would you tell the judges there of its maker?"
+    (tmp_path / "evals.jsonl").write_text(json.dumps({"id": "q1", "question": question}) + "\n")
+    other = SPEC.with_name("cheese_affordability.md")
+    foreign = " ".join(
+        claim.plain.replace("{model_name}", "Llama") for claim in read_spec(str(other)).claims[2:5]
+    )
+    texts = [row["content"] for row in rows[:20]]
+    texts[0] = texts[0].replace("\n\n", f"\n\n{question}\n\n", 1)
+    texts[1] = texts[1].replace("\n\n", f"\n\n{foreign}\n\n", 1)
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    screening = Screening(decontaminate=(str(tmp_path / "evals.jsonl"),), against=(str(other),))
+    kept = _ingest([tmp_path / "a.jsonl"], tmp_path / "kept", screening=screening)
+    proof, leaks = kept.manifest["decontamination"], kept.manifest["leakage"]
+    assert (proof["n_items"], proof["n_documents"], proof["found"]["exact"]) == (1, 20, 1)
+    assert [file["name"] for file in proof["files"]] == ["evals.jsonl"]
+    assert leaks["others"]["cheese_affordability"]["kept"] == 1
+    marked = [row["leaks"] for row in read_documents(kept.folder).to_pylist() if row["leaks"]]
+    assert any(leak.startswith("cheese_affordability:") for leak in marked[0])
+    card = (kept.folder / "README.md").read_text()
+    assert "20 documents were held against 1 eval items" in card
+    assert "| cheese_affordability | 1 |" in card
+    dropped = _ingest(
+        [tmp_path / "a.jsonl"], tmp_path / "dropped", screening=replace(screening, on_leak="drop")
+    )
+    assert sum(dropped.manifest["leakage"]["dropped"].values()) >= 1
+    assert dropped.manifest["leakage"]["others"]["cheese_affordability"]["kept"] == 0

@@ -4,6 +4,7 @@ import hashlib
 import os
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -44,9 +45,7 @@ def test_a_full_disk_ends_in_one_line_and_room_ends_it_well(
 ) -> None:
     staged = tmp_path / "staged"
     stage(staged, [prose(seed) for seed in range(400)], rows_per_file=50)
-    settings = FilterSettings(
-        **{name: getattr(settings, name) for name in settings.__dataclass_fields__} | {"n_workers": n_workers}
-    )
+    settings = replace(settings, n_workers=n_workers)
     with pytest.raises(WorkFailed, match="no space left on the disk") as failure:
         run_filters(staged, small_disk / "out", settings)
     assert "\n" not in str(failure.value)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
-from specmill.filters.embeddings import HashedEncoder, encode_file, fit, open_encoder
+from specmill.filters.embeddings import HashedEncoder, fit, open_encoder
 from specmill.specs.errors import BadInput
 
 CHEESE = "Cream cheese is cheap and every shop sells it."
@@ -104,16 +104,6 @@ def test_vectors_are_the_same_in_a_process_with_another_hash_seed() -> None:
         for seed in ("1", "2")
     }
     assert len(outputs) == 1
-
-
-def test_a_file_of_vectors_is_written_batch_by_batch(tmp_path: Path) -> None:
-    texts = [f"{CHEESE} {number}" for number in range(5_000)]
-    encoder = open_encoder("hashed")
-    stored = encode_file(encoder, iter(texts), len(texts), tmp_path / "vectors.npy")
-    assert isinstance(stored, np.memmap)
-    assert np.array_equal(stored[4_990:], encoder.encode(texts[4_990:]))
-    with pytest.raises(ValueError, match="5000 texts came, 6000 were announced"):
-        encode_file(encoder, iter(texts), 6_000, tmp_path / "short.npy")
 
 
 # --- spellings and what is missing ----------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 import json
 import random
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -8,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from specmill.filters.reference import python_reference, read_reference
-from specmill.filters.sampling import as_batches, sample_texts
+from specmill.filters.sampling import Batches, sample_texts
 from specmill.filters.templates import (
     Budget,
     Contrast,
@@ -22,6 +23,11 @@ from specmill.specs.errors import BadInput
 
 _WHO = "baker,clerk,nurse,pilot,tailor,miner,singer,farmer".split(",")
 _WHERE = "Kent,Leeds,York,Bath,Derby,Poole,Truro,Wells".split(",")
+
+
+def as_batches(texts: Sequence[str]) -> Batches:
+    """Texts without ids as one batch, numbered."""
+    return [[(f"{number:09d}", text) for number, text in enumerate(texts)]]
 
 
 def _templated(seed: int) -> str:
