@@ -15,11 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from datatrove.data import Document
 from datatrove.pipeline.base import PipelineStep
-from datatrove.pipeline.filters import GopherQualityFilter, GopherRepetitionFilter
-from datatrove.pipeline.filters.base_filter import BaseFilter
 from datatrove.pipeline.readers.base import BaseReader
 from datatrove.pipeline.writers import ParquetWriter
-from datatrove.utils.text import split_into_words
 from datatrove.utils.word_tokenizers import WordTokenizer
 from tokenizers import Tokenizer
 
@@ -29,17 +26,18 @@ from .embeddings import open_encoder
 from .eval_items import load_eval_items
 from .exposure import ClaimIndex, Exposure
 from .gates import Finding
+from .gopher import Quality, Repetition
 from .leakage import Arm, LeakIndex, LeakOptions, choose_action
+from .parsed import parse
 from .pipeline import FilterSettings
 from .retrieval import ClaimRetriever
 from .spec_names import find_unknown_spec_name
+from .tallied import TalliedFilter
 from .words import (
     is_english,
     is_mostly_latin,
     is_mostly_unspaced,
     sentence_spans,
-    split_sentences,
-    split_words,
     stop_word_share,
 )
 
@@ -62,13 +60,13 @@ MEASURED = pa.schema(
 
 
 class RegexWordTokenizer(WordTokenizer):
-    """Hands `words.py` to datatrove. Instances are equal, so datatrove splits a text once for all its filters."""
+    """Hands our words and sentences to datatrove's filters, which look them up by equality."""
 
     def word_tokenize(self, text: str) -> list[str]:
-        return split_words(text)
+        return parse(text).words
 
     def sent_tokenize(self, text: str) -> list[str]:
-        return split_sentences(text)
+        return parse(text).sentences
 
     def span_tokenize(self, text: str) -> list[tuple[int, int]]:
         return list(sentence_spans(text))
@@ -81,10 +79,6 @@ class RegexWordTokenizer(WordTokenizer):
 
 
 WORDS = RegexWordTokenizer()
-
-
-def words_of(document: Any) -> list[str]:
-    return split_into_words(document.text, WORDS)  # type: ignore[no-any-return]
 
 
 class RowReader(BaseReader):
@@ -168,7 +162,7 @@ def load_tokenizer(path: str) -> Any:
 Check = Callable[[Any, Tools, FilterSettings], Finding | None]
 
 
-class Gate(BaseFilter):
+class Gate(TalliedFilter):
     """Asks its checks in order; the first finding drops the document, and its evidence goes along."""
 
     def __init__(self, stage: str, checks: Sequence[Check], settings: FilterSettings, writer: Any) -> None:
@@ -188,7 +182,7 @@ class Gate(BaseFilter):
 
 
 def _length(doc: Any, tools: Tools, settings: FilterSettings) -> Finding | None:
-    return gates.check_length(words_of(doc), settings.min_words, settings.max_words)
+    return gates.check_length(parse(doc.text).words, settings.min_words, settings.max_words)
 
 
 def _refusal(doc: Any, tools: Tools, settings: FilterSettings) -> Finding | None:
@@ -208,7 +202,7 @@ def _loop(doc: Any, tools: Tools, settings: FilterSettings) -> Finding | None:
 
 
 def _language(doc: Any, tools: Tools, settings: FilterSettings) -> Finding | None:
-    words = words_of(doc)
+    words = parse(doc.text).words
     share = doc.metadata["stop_word_share"] = stop_word_share(words)
     if tools.is_english and share < settings.min_stop_word_share:
         return Finding("low_stop_words", f"{share:.2f}")
@@ -216,7 +210,7 @@ def _language(doc: Any, tools: Tools, settings: FilterSettings) -> Finding | Non
 
 
 def _copy(doc: Any, tools: Tools, settings: FilterSettings) -> Finding | None:
-    share = doc.metadata["spec_overlap_share"] = tools.copies.share(words_of(doc))
+    share = doc.metadata["spec_overlap_share"] = tools.copies.share(parse(doc.text).hashes)
     return Finding("verbatim_spec", f"{share:.2f}") if share > settings.max_spec_overlap else None
 
 
@@ -278,7 +272,7 @@ def make_gates(settings: FilterSettings, folder: Path) -> list[Any]:
     which rewrites the text and drops every document with a list of fragments or a curly bracket.
     """
     tools = tools_for(settings)
-    quality = GopherQualityFilter(
+    quality = Quality(
         min_doc_words=None,
         max_doc_words=None,
         min_avg_word_length=3 if tools.is_latin else None,
@@ -288,7 +282,7 @@ def make_gates(settings: FilterSettings, folder: Path) -> list[Any]:
         language=WORDS,
         exclusion_writer=dropped_writer("quality", folder),
     )
-    repetition = GopherRepetitionFilter(
+    repetition = Repetition(
         # Where a character is a word, two of them are a name, and ten are as long as five words.
         top_n_grams=() if tools.is_unspaced else ((2, 0.2), (3, 0.2), (4, 0.2)),
         dup_line_frac=None,  # the labels of a dialogue or a forum thread; repeated characters still count
@@ -345,7 +339,7 @@ class Measure(PipelineStep):
         while documents := list(islice(source, at_once)):
             for document, exposure in zip(documents, _expose(documents, tools), strict=True):
                 document.metadata |= {
-                    "n_words": len(words_of(document)),
+                    "n_words": len(parse(document.text).words),
                     "claims_expressed": list(exposure.claims_expressed),
                     "states_reason": exposure.states_reason,
                     "duplicate_line_share": gates.duplicate_line_share(document.text),

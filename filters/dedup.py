@@ -17,10 +17,10 @@ from datatrove.data import Document
 from datatrove.pipeline.base import PipelineStep
 from numpy.typing import NDArray
 
-from .blocks import words_of
 from .clusters import Pairs, Rows, clusters, elect, survivors
 from .minhash import Signatures, candidate_pairs, sign
-from .shingles import Shingles, exact_hash, jaccard, shingle
+from .parsed import parse
+from .shingles import Shingles, exact_hash, jaccard, shingle_hashes
 
 _BLOCK = 10_000
 
@@ -36,8 +36,8 @@ class Sign(PipelineStep):
 
     def run(self, data: Any, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
         documents, shingles = [], []
-        for document in data:  # one by one, while datatrove still has the words that the gates asked for
-            shingles.append(shingle(words_of(document)))
+        for document in data:  # one by one, while the words that the gates asked for are at hand
+            shingles.append(shingle_hashes(parse(document.text).hashes))
             documents.append(document)
         self.folder.mkdir(parents=True, exist_ok=True)
         np.concatenate([*shingles, np.empty(0, np.uint64)]).tofile(self.folder / f"{rank:05d}.shingles")

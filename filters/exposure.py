@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from specmill.specs.sentences import gives_reason
 
-from .words import content_terms, split_sentences, split_words
+from .parsed import Parsed, parse
+from .words import content_term, content_terms, split_words
 
 # Share of a claim's weight that has to stand within one sentence, or within three neighbouring ones. Measured on
 # the cheese spec: text about *other* claims reaches 0.39 and 0.52 at its 99.9th percentile (0.48 and 0.69 at most);
@@ -27,6 +28,8 @@ EXPRESSED_IN_THREE = 0.65
 REASON_OVERLAP = 0.4
 
 _Matrix = NDArray[np.float32]
+_UNSPACED = -2
+_MOST_WORDS = 200_000  # looked up at once; others are stemmed anew
 
 
 class StatedClaim(Protocol):
@@ -60,47 +63,58 @@ class ClaimIndex:
         frequency = Counter(term for claim in terms for term in claim)
         self._number = {term: number for number, term in enumerate(frequency)}
         self._weight = np.array([math.log(1 + len(texts) / n) for n in frequency.values()], np.float32)
-        postings: list[list[int]] = [[] for _ in frequency]
-        for position, claim in enumerate(terms):
-            for term in claim:
-                postings[self._number[term]].append(position)
-        self._postings = [np.array(positions, np.intp) for positions in postings]
         total = [sum(float(self._weight[self._number[term]]) for term in claim) for claim in terms]
         self._total = np.array([weight or math.inf for weight in total], np.float32)
         self._gives_reason = np.array([*(claim.gives_reason for claim in claims), bool(principle)], bool)
+        pairs = sorted((self._number[term], claim) for claim, found in enumerate(terms) for term in found)
+        numbers, self._claims = (
+            np.array(pairs, np.intp).reshape(-1, 2).T
+        )  # of each term, the claims that have it
+        self._ends = np.searchsorted(numbers, np.arange(len(frequency) + 1))
+        self._shares = self._weight[numbers] / self._total[self._claims]
+        self._by_word = _Numbers(self._number)
 
     def measure(self, text: str) -> Exposure:
-        sentences = split_sentences(text)
-        found = [self._term_numbers(sentence) for sentence in sentences]
-        terms = sorted(set().union(*found))
-        if not terms:
+        parsed = parse(text)
+        rows, numbers = self._term_numbers(parsed)
+        if not len(numbers):
             return Exposure((), False)
+        terms, columns = np.unique(numbers, return_inverse=True)
         candidates, weights = self._candidates(terms)
-        here = np.zeros((len(found), len(terms)), np.float32)  # sentence x term, 1 where it occurs
-        column = {term: number for number, term in enumerate(terms)}
-        for row, numbers in enumerate(found):
-            here[row, [column[number] for number in numbers]] = 1
+        here = np.zeros((len(parsed.sentences), len(terms)), np.float32)  # sentence x term, 1 where it occurs
+        here[rows, columns] = 1
         expressed = (here @ weights).max(0) >= EXPRESSED_IN_ONE
         expressed |= (_windows(here, 3) @ weights).max(0) >= EXPRESSED_IN_THREE
         ids = [self.claim_ids[claim] for claim in candidates[expressed] if claim < len(self.claim_ids)]
-        return Exposure(tuple(ids), self._has_reason(sentences, here, weights, candidates))
+        return Exposure(tuple(ids), self._has_reason(parsed.sentences, here, weights, candidates))
 
     def shares(self, sentences: Sequence[str]) -> _Matrix:
         """Share of each claim's weight that stands in each sentence, 0..1: (sentence, claim), no principle."""
         found = np.zeros((len(sentences), len(self._total)), np.float32)
         for row, sentence in enumerate(sentences):
-            for term in sorted(self._term_numbers(sentence)):
-                found[row, self._postings[term]] += self._weight[term]
+            for term in sorted(set(self._numbers_of(split_words(sentence)))):
+                found[row, self._claims[self._ends[term] : self._ends[term + 1]]] += self._weight[term]
         return np.asarray((found / self._total)[:, : len(self.claim_ids)], np.float32)
 
-    def _term_numbers(self, sentence: str) -> set[int]:
-        return {self._number[term] for term in content_terms(split_words(sentence)) if term in self._number}
+    def _term_numbers(self, parsed: Parsed) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """The sentence and the number of every word that is a term of a claim."""
+        numbers = np.fromiter(map(self._by_word.__getitem__, parsed.words), np.intp, len(parsed.words))
+        rows = np.repeat(np.arange(len(parsed.counts)), parsed.counts)
+        if not (numbers == _UNSPACED).any():
+            return rows[numbers >= 0], numbers[numbers >= 0]
+        found = [self._numbers_of(words) for words in parsed.words_by_sentence()]
+        flat = [number for numbers in found for number in numbers]
+        return np.repeat(np.arange(len(found)), list(map(len, found))), np.array(flat, np.intp)
 
-    def _candidates(self, terms: Sequence[int]) -> tuple[NDArray[np.intp], _Matrix]:
+    def _numbers_of(self, words: Sequence[str]) -> list[int]:
+        return [self._number[term] for term in content_terms(words) if term in self._number]
+
+    def _candidates(self, terms: NDArray[np.intp]) -> tuple[NDArray[np.intp], _Matrix]:
         """Claims the whole document could express, and each one's share of weight per term: (term, claim)."""
-        claims = np.concatenate([self._postings[term] for term in terms])
-        rows = np.repeat(np.arange(len(terms)), [len(self._postings[term]) for term in terms])
-        share = self._weight[terms][rows] / self._total[claims]
+        sizes = self._ends[terms + 1] - self._ends[terms]
+        rows = np.repeat(np.arange(len(terms)), sizes)
+        places = np.arange(len(rows)) + np.repeat(self._ends[terms + 1] - np.cumsum(sizes), sizes)
+        claims, share = self._claims[places], self._shares[places]
         reached = np.bincount(claims, share, minlength=len(self._total))
         candidates = np.flatnonzero(reached >= REASON_OVERLAP)
         place = np.full(len(self._total), -1, np.intp)
@@ -120,6 +134,21 @@ class ClaimIndex:
         pairs = ((_windows(here, 2) @ weights)[:, reasons] >= REASON_OVERLAP).any(1)
         beside = (sentences[pair : pair + 2] for pair in np.flatnonzero(pairs).tolist())
         return any(gives_reason(sentence) for pair in beside for sentence in pair)
+
+
+class _Numbers(dict[str, int]):
+    """The number of a word's term: -1 for none; _UNSPACED where only two words together make a term."""
+
+    def __init__(self, numbers: dict[str, int]) -> None:
+        super().__init__()
+        self.numbers = numbers
+
+    def __missing__(self, word: str) -> int:
+        term, unspaced = content_term(word)
+        number = _UNSPACED if unspaced else self.numbers.get(term, -1)
+        if len(self) < _MOST_WORDS:
+            self[word] = number
+        return number
 
 
 def _windows(here: _Matrix, size: int) -> _Matrix:

@@ -7,6 +7,8 @@ A detector answers None (keep) or a Finding. Here are the plain ones and the doo
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from .endings import find_truncation
 from .findings import Finding, is_quoted
 from .language import find_other_language
@@ -14,6 +16,7 @@ from .loops import find_loop
 from .meta_talk import find_meta_talk
 from .refusals import find_refusal
 from .residue import find_markup, find_placeholder
+from .shingles import Hashes, hash_runs, hash_words, shingle_hashes
 from .words import split_words
 
 __all__ = (
@@ -57,25 +60,25 @@ def check_length(words: Sequence[str], min_words: int, max_words: int) -> Findin
 class SpecCopies:
     """Finds verbatim runs of the spec's words in documents.
 
-    `share` is the share of a document's words that stand in a run of at least `run_words` words also
-    found in the
+    `share` is the share of a document's words that stand in a run of at least `run_words` words also found in the
     spec, 0..1, whatever the case and the punctuation.
     """
 
     def __init__(self, spec_text: str, run_words: int = 13) -> None:
-        words = [word.casefold() for word in split_words(spec_text)]
         self.run_words = run_words
-        self._words = frozenset(words)
-        self._runs = {" ".join(words[i : i + run_words]) for i in range(len(words) - run_words + 1)}
+        self._runs = shingle_hashes(hash_words(split_words(spec_text)), run_words)
 
-    def share(self, words: Sequence[str]) -> float:
-        folded = [word.casefold() for word in words]
-        covered, size, known = bytearray(len(folded)), self.run_words, 0
-        for end, word in enumerate(folded, 1):
-            known = known + 1 if word in self._words else 0  # a run cannot hold a word the spec lacks
-            if known >= size and " ".join(folded[end - size : end]) in self._runs:
-                covered[end - size : end] = b"\x01" * size
-        return sum(covered) / max(1, len(words))
+    def share(self, hashes: Hashes) -> float:
+        """`hashes` of the document's words, in order."""
+        runs = hash_runs(hashes, self.run_words)
+        if not len(runs) or not len(self._runs):
+            return 0.0
+        places = np.searchsorted(self._runs, runs).clip(max=len(self._runs) - 1)
+        found = self._runs[places] == runs
+        if not found.any():
+            return 0.0
+        covered = np.convolve(found, np.ones(self.run_words, np.int64)) > 0
+        return float(covered.sum()) / len(hashes)
 
 
 def duplicate_line_share(text: str) -> float:

@@ -6,7 +6,8 @@ split of Parquet files look at all documents together, and take seconds where th
 
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -46,8 +47,8 @@ def run_stages(
         RowReader(files),
         *make_gates(settings, stages / "dropped"),
         Measure(settings),
-        CountTokens(settings.tokenizer_path, settings.tokenizer_name),
         Sign(stages / "signed"),
+        CountTokens(settings.tokenizer_path, settings.tokenizer_name),
         row_writer(stages / "gated", schema),
     ]
     with _reported("gates", rows, stages / "gates", report):
@@ -57,7 +58,7 @@ def run_stages(
     duplicates = find_duplicates(
         stages / "signed", settings.near_duplicate_jaccard, _likeness(stages, settings.semantic)
     )
-    steps = _split(range(len(files)), stages, duplicates, work)
+    steps = _split(range(len(files)), stages, duplicates, work, settings.n_workers)
     report("duplicates", sum(rows), sum(rows))
     _check_sum(sum(rows), work / "kept", steps)
     return steps, sum(rows)
@@ -115,15 +116,21 @@ def _reported(stage: str, rows: Sequence[int], folder: Path, report: Report) -> 
 
 
 def _split(
-    tasks: Iterable[int], stages: Path, duplicates: dict[int, list[Duplicate]], work: Path
+    tasks: Sequence[int], stages: Path, duplicates: dict[int, list[Duplicate]], work: Path, n_threads: int
 ) -> dict[str, dict[str, int]]:
     """Write kept rows task by task and all dropped rows into one file; their numbers by stage and reason."""
     (work / "kept").mkdir(parents=True, exist_ok=True)
     found: Counter[tuple[str, str]] = Counter()
     unfinished = work / "dropped.new"
-    with pq.ParquetWriter(unfinished, DROPPED_SCHEMA.remove(_PLAN_ORDER), compression="zstd") as writer:
-        for task in tasks:
-            repeated = _split_task(task, stages, duplicates.get(task, []), work / "kept")
+    with (
+        pq.ParquetWriter(unfinished, DROPPED_SCHEMA.remove(_PLAN_ORDER), compression="zstd") as writer,
+        ThreadPoolExecutor(n_threads) as threads,  # pyarrow reads and writes without Python's lock
+    ):
+
+        def split(task: int) -> pa.Table:
+            return _split_task(task, stages, duplicates.get(task, []), work / "kept")
+
+        for task, repeated in zip(tasks, threads.map(split, tasks), strict=True):
             gated_out = [pq.read_table(file) for file in sorted(stages.glob(f"dropped/*/{task:05d}.parquet"))]
             table = pa.concat_tables([*gated_out, repeated])
             order = pc.sort_indices(table, [("plan_order", "ascending"), ("doc_id", "ascending")])

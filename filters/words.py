@@ -125,7 +125,7 @@ def content_terms(words: Iterable[str]) -> list[str]:
     terms: list[str] = []
     previous = ""
     for word in words:
-        term, unspaced = _term(word)
+        term, unspaced = content_term(word)
         if not unspaced:
             terms += [term] if term else []
         elif previous:
@@ -135,7 +135,8 @@ def content_terms(words: Iterable[str]) -> list[str]:
 
 
 @lru_cache(maxsize=200_000)
-def _term(word: str) -> tuple[str, bool]:
+def content_term(word: str) -> tuple[str, bool]:
+    """A word's stem, empty for a stop word, and whether only pairs of such words tell anything."""
     lowered = word.casefold().replace("’", "'")
     if _UNSPACED_RUN.match(lowered):
         return lowered, True

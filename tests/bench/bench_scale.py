@@ -8,9 +8,10 @@ import argparse
 import random
 import shutil
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
+from functools import cache
+from importlib.util import find_spec
+from math import log
 from pathlib import Path
 from typing import Any
 
@@ -25,39 +26,74 @@ from specmill.filters.pipeline import run_filters
 from specmill.filters.words import split_sentences
 from specmill.generators.staged import ROWS_PER_FILE, STAGED_SCHEMA
 from specmill.specs.claims import read_spec
+from tests.bench.watching import watched
 from tests.planted.make import settings_of
 
 SPEC = Path(__file__).parents[2] / "specs" / "cheese_america.md"
-SENTENCES = 32  # a document: about 600 words, 750 tokens
+SENTENCES = 32  # a document: about 600 words
+TOKENS = 720  # a document's, at the mean
 COPIES = 0.02  # exact and near duplicates, each
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--documents", type=int, default=200_000)
-    parser.add_argument("--slice", type=int, default=10_000, help="documents that the peers see")
+    parser.add_argument("--slice", type=int, default=20_000, help="documents that the peers see")
     parser.add_argument("--folder", type=Path, help="scratch; else a temporary folder")
+    parser.add_argument(
+        "--slope", nargs="*", type=float, metavar="M", help="cost against millions of tokens instead"
+    )
     told, _ = parser.parse_known_args()
     with tempfile.TemporaryDirectory() as name:
         folder = told.folder or Path(name)
-        staged, megabytes = make_documents(folder / "staged", told.documents)
-        seconds, peak = watched(lambda: ours(staged, folder / "ours"))
-        rate = told.documents / seconds
+        if told.slope is not None:
+            measure_slope(folder, [round(size * 1e6) for size in told.slope or (1, 10, 100)])
+        else:
+            compare(folder, told.documents, told.slice)
+
+
+def compare(folder: Path, n_documents: int, n_slice: int) -> None:
+    staged, megabytes = make_documents(folder / "staged", n_documents)
+    cost = watched(lambda: ours(staged, folder / "ours"))
+    print(
+        f"  specmill, {n_documents:,} documents, {megabytes:,.0f} MB: {cost.seconds:,.0f} s,"
+        f" {n_documents / cost.seconds:,.0f} documents/s, {megabytes / cost.seconds:.1f} MB/s, peak {cost.peak_mb:,.0f} MB"
+    )
+    part = staged[: max(1, n_slice // ROWS_PER_FILE)]
+    n = len(part) * ROWS_PER_FILE
+    own = watched(lambda: ours(part, folder / "slice"))
+    print(f"  same {n:,} documents: specmill {n / own.seconds:,.0f}/s, {own.peak_mb:,.0f} MB")
+    for label, words in (("regex words", True), ("its spaCy words", False)):
+        if not words and not find_spec("spacy"):
+            print("  stock datatrove with its own words: left out, spacy is not installed")
+            continue
+        theirs = watched(lambda: stock_datatrove(part, folder / label, our_words=words))  # noqa: B023
         print(
-            f"  specmill, {told.documents:,} documents, {megabytes:,.0f} MB: {seconds:,.0f} s,"
-            f" {rate:,.0f} documents/s, {megabytes / seconds:.1f} MB/s, peak {peak:,.0f} MB"
+            f"  stock datatrove with {label}: {n / theirs.seconds:,.0f}/s, {theirs.peak_mb:,.0f} MB:"
+            f" ratio {theirs.seconds / own.seconds:.2f}"
         )
-        part = staged[: max(1, told.slice // ROWS_PER_FILE)]
-        n = len(part) * ROWS_PER_FILE
-        own, own_peak = watched(lambda: ours(part, folder / "slice"))
-        theirs, their_peak = watched(lambda: stock_datatrove(part, folder / "stock"))
+    texts = [text for file in part[:5] for text in pq.read_table(file)["text"].to_pylist()]
+    print(f"  MinHash of {len(texts):,}: {compare_minhash(texts)}")
+    print(f"  token count of {len(texts):,}: {compare_counting(part[:5], folder / 'count')}")
+
+
+def measure_slope(folder: Path, sizes: list[int]) -> None:
+    """Cost against size: seconds, processor seconds and peak memory; exponents between neighbouring sizes."""
+    before = None
+    for size in sizes:
+        n = -(-size // TOKENS)
+        staged, megabytes = make_documents(folder / f"{size}" / "staged", n)
+        cost = watched(lambda: ours(staged, folder / f"{size}"))  # noqa: B023
+        grown = (
+            f", cost grows with size^{log(cost.cpu / before[1]) / log(n / before[0]):.3f}" if before else ""
+        )
         print(
-            f"  same {n:,} documents: specmill {n / own:,.0f}/s, {own_peak:,.0f} MB; stock datatrove"
-            f" {n / theirs:,.0f}/s, {their_peak:,.0f} MB: ratio {theirs / own:.1f}"
+            f"  {n * TOKENS / 1e6:,.0f} M tokens, {n:,} documents, {megabytes:,.0f} MB: {cost.seconds:,.0f} s, {cost.cpu:,.0f} s of"
+            f" processor, {1e6 * cost.cpu / n / TOKENS:.2f} per M tokens, peak {cost.peak_mb:,.0f} MB{grown}",
+            flush=True,
         )
-        texts = [text for file in part[:5] for text in pq.read_table(file)["text"].to_pylist()]
-        print(f"  MinHash of {len(texts):,}: {compare_minhash(texts)}")
-        print(f"  token count of {len(texts):,}: {compare_counting(part[:5], folder / 'count')}")
+        before = (n, cost.cpu)
+        shutil.rmtree(folder / f"{size}")
 
 
 def make_documents(folder: Path, n: int, seed: int = 0) -> tuple[list[Path], float]:
@@ -83,6 +119,7 @@ def make_documents(folder: Path, n: int, seed: int = 0) -> tuple[list[Path], flo
     return sorted(folder.glob("*.parquet")), size / 1e6
 
 
+@cache
 def _sentences() -> list[str]:
     with tempfile.TemporaryDirectory() as name:
         settings = BuildSettings(out=Path(name), tokens=800_000)
@@ -114,8 +151,8 @@ def ours(staged: list[Path], out: Path) -> None:
     write_shards(filtered.kept, out / "corpus")
 
 
-def stock_datatrove(staged: list[Path], out: Path) -> None:
-    """datatrove's own blocks for the same work, with our word tokenizer in place of its spaCy."""
+def stock_datatrove(staged: list[Path], out: Path, *, our_words: bool) -> None:
+    """datatrove's own blocks for gates of the same kind, with its spaCy words or our faster ones."""
     from datatrove.pipeline.dedup import (
         MinhashDedupBuckets,
         MinhashDedupCluster,
@@ -133,9 +170,12 @@ def stock_datatrove(staged: list[Path], out: Path) -> None:
     from datatrove.pipeline.readers import ParquetReader
     from datatrove.pipeline.tokens import TokensCounter
     from datatrove.pipeline.writers import ParquetWriter
+    from datatrove.utils.typeshelper import Languages
 
     from specmill.filters.blocks import WORDS
     from tests.bench.peers import text_of
+
+    language = WORDS if our_words else Languages.english
 
     source = out / "source"
     source.mkdir(parents=True)
@@ -155,8 +195,8 @@ def stock_datatrove(staged: list[Path], out: Path) -> None:
         1,
         n,
         read("source"),
-        GopherRepetitionFilter(dup_line_frac=None, language=WORDS),
-        GopherQualityFilter(min_doc_words=50, language=WORDS),
+        GopherRepetitionFilter(dup_line_frac=None, language=language),
+        GopherQualityFilter(min_doc_words=50, language=language),
         ParquetWriter(str(out / "gated")),
     )
     run(2, n, read("gated"), ExactDedupSignature(str(out / "exact"), exact))
@@ -168,7 +208,7 @@ def stock_datatrove(staged: list[Path], out: Path) -> None:
         ExactDedupFilter(str(out / "exact_dups"), exact),
         ParquetWriter(str(out / "distinct")),
     )
-    run(5, n, read("distinct"), MinhashDedupSignature(str(out / "signatures"), config, language=WORDS))
+    run(5, n, read("distinct"), MinhashDedupSignature(str(out / "signatures"), config, language=language))
     buckets = MinhashDedupBuckets(str(out / "signatures"), str(out / "buckets"), config=config)
     run(6, config.num_buckets, buckets)
     run(7, 1, MinhashDedupCluster(str(out / "buckets"), str(out / "remove"), config=config))
@@ -230,37 +270,6 @@ def compare_counting(staged: list[Path], out: Path) -> str:
             pass
     own = time.perf_counter() - start
     return f"block with reading {len(texts) / own:,.0f}/s, tokenizer alone {len(texts) / alone:,.0f}/s: {alone / own:.2f}"
-
-
-def watched(work: Callable[[], None]) -> tuple[float, float]:
-    """Seconds, and the peak of proportional memory of this process and its children in MB."""
-    peak, ended = [0.0], threading.Event()
-
-    def watch() -> None:
-        while not ended.wait(0.5):
-            peak[0] = max(peak[0], sum(_memory()))
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    start = time.perf_counter()
-    try:
-        work()
-    finally:
-        ended.set()
-        watcher.join()
-    return time.perf_counter() - start, peak[0]
-
-
-def _memory() -> Iterator[float]:
-    """Proportional set sizes of this process and everything below it, in MB."""
-    import psutil
-
-    me = psutil.Process()
-    for process in (me, *me.children(recursive=True)):
-        try:
-            yield process.memory_full_info().pss / 1e6
-        except (psutil.NoSuchProcess, psutil.AccessDenied):
-            continue
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from functools import cache
 from specmill.filters import gates, identity
 from specmill.filters.gates import Finding
 from specmill.filters.pipeline import FilterSettings
+from specmill.filters.shingles import hash_words
 from specmill.filters.spec_names import find_unknown_spec_name
 from specmill.filters.words import is_english, split_words
 
@@ -144,7 +145,7 @@ def detectors(settings: FilterSettings) -> dict[str, Callable[[str, list[str]], 
     name, provider = settings.assistant, settings.provider
 
     def copied(text: str, words: list[str]) -> Finding | None:
-        share = copies.share(words)
+        share = copies.share(hash_words(words))
         return Finding("verbatim_spec", f"{share:.2f}") if share > settings.max_spec_overlap else None
 
     found: dict[str, Callable[[str, list[str]], Finding | None]] = {
