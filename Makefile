@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ROOMS := specs generators filters corpus trainers evals data_cards
 TOKENS ?= 1.6M
+JOBS ?= 3
 
 .PHONY: help setup corpus test quick check format types layers bench stress shape wheel clean
 
@@ -14,11 +15,11 @@ setup: $(BIN)/.ready ## create .venv/ and install specmill into it
 corpus: setup ## build corpora from the two cheese specs with the built-in writer
 	$(BIN)/specmill build specs/cheese_affordability.md specs/cheese_america.md --tokens $(TOKENS)
 
-test: setup ## run all tests
-	$(BIN)/python -m pytest
+test: setup ## run all tests; JOBS processes at once, one more than cores, since many tests wait
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 quick: setup ## run the tests that take no longer than a coffee's first sip
-	$(BIN)/python -m pytest -m 'not slow' -x -q
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m 'not slow' -x -q
 
 check: setup .links/specmill format types layers ## lint, type-check, check import directions
 

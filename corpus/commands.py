@@ -101,6 +101,12 @@ screening_options = _all_of(
         " 'static:MODEL' (model2vec), 'st:MODEL' (sentence-transformers).",
     ),
     click.option(
+        "--distinct-from",
+        multiple=True,
+        metavar="CORPUS",
+        help="A finished corpus: documents that repeat one of it are dropped; with --semantic, retellings too.",
+    ),
+    click.option(
         "--workers",
         default=2,
         show_default=True,

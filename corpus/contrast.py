@@ -1,27 +1,33 @@
 """What tells the arms of a comparison apart besides their specs, and how far each teaches the other's.
 
 Three questions of every two corpora: which documents of one express claims of the other; which documents stand in
-both; which forms (openings, closings, headings, long phrases) are one arm's alone, next to a human text.
+both, or are told in both in other words; which forms (openings, closings, headings, long phrases) are one arm's
+alone, next to a human text.
 """
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pyarrow.parquet as pq
-
+from specmill.filters.distinct import (
+    Stored,
+    equal_pairs,
+    near_pairs,
+    parquet_texts,
+    retold_pairs,
+    store_texts,
+)
+from specmill.filters.embeddings import open_encoder
 from specmill.filters.gates import fill_in_names
 from specmill.filters.leakage import Arm, Leak, LeakReport, measure_leaks
-from specmill.filters.minhash import candidate_pairs, sign
 from specmill.filters.reference import python_reference, read_reference
-from specmill.filters.shingles import Shingles, exact_hash, jaccard, shingle
+from specmill.filters.semantic import duplicate_thresholds
 from specmill.filters.templates import Budget, Templates, compare_templates, fit_budget, measure_templates
-from specmill.filters.words import split_words
 from specmill.specs.claims import read_spec
 from specmill.specs.errors import BadInput
 
@@ -57,10 +63,7 @@ class Opened:
         return fill_in_names(self.spec.text, *self.arm.names)
 
     def batches(self) -> Batches:
-        for shard in shard_paths(self.folder, self.manifest):
-            with pq.ParquetFile(shard) as file:
-                for batch in file.iter_batches(batch_size=1_000, columns=["doc_id", "text"]):
-                    yield zip(batch["doc_id"].to_pylist(), batch["text"].to_pylist(), strict=True)
+        return parquet_texts(shard_paths(self.folder, self.manifest))()
 
 
 def open_corpora(folders: Sequence[Path]) -> list[Opened]:
@@ -77,10 +80,18 @@ def open_corpora(folders: Sequence[Path]) -> list[Opened]:
 
 
 def contrast(
-    folders: Sequence[Path], reference: str | None, budget: Budget, progress: Progress
+    folders: Sequence[Path],
+    reference: str | None,
+    budget: Budget,
+    progress: Progress,
+    encoder_name: str = "",
 ) -> dict[str, Any]:
-    """Return all findings as plain values: `leaks`, `duplicates`, `templates`, `contrasts`."""
+    """Return all findings as plain values: `leaks`, `duplicates`, `templates`, `contrasts`.
+
+    With an encoder, `duplicates` has retellings too, and `semantic` says what decided on them.
+    """
     corpora = open_corpora(folders)
+    semantic = {"semantic": _described_encoder(encoder_name)} if encoder_name else {}
     human = read_reference(reference) if reference else python_reference()
     budget = fit_budget(budget, len(human.documents))
     measured = {
@@ -90,7 +101,8 @@ def contrast(
     beside = measure_templates(human.name, human.batches, budget)
     return {
         "leaks": [find_leaks(corpus, corpora, progress) for corpus in corpora],
-        "duplicates": [find_shared(first, second, progress) for first, second in combinations(corpora, 2)],
+        "duplicates": _find_all_shared(corpora, encoder_name, progress),
+        **semantic,
         "templates": [_described(figures) for figures in (*measured.values(), beside)],
         "contrasts": [
             asdict(found)
@@ -153,63 +165,71 @@ def _example(leak: Leak) -> dict[str, Any]:
 # --- duplicates between corpora -------------------------------------------------------------------------------
 
 
-def find_shared(first: Opened, second: Opened, progress: Progress) -> dict[str, Any]:
-    """Return how many documents of each corpus stand in the other too, exactly or nearly."""
-    stage = f"shared {first.name}"[:22]
-    progress.update(stage, 0, 3)
-    one, other = _signed(first), _signed(second)
-    progress.update(stage, 1, 3)
-    exact = set(one.hashes) & set(other.hashes)
-    pairs = candidate_pairs(np.concatenate([one.signatures, other.signatures]), NEAR)
-    n = len(one.ids)
-    across = pairs[(pairs[:, 0] < n) & (pairs[:, 1] >= n)]
-    shingles_of_one = _shingles(first, {one.ids[row] for row in across[:, 0].tolist()})
-    shingles_of_other = _shingles(second, {other.ids[row - n] for row in across[:, 1].tolist()})
-    progress.update(stage, 2, 3)
-    near = [
-        (one.ids[a], other.ids[b - n])
-        for a, b in across.tolist()
-        if jaccard(shingles_of_one[one.ids[a]], shingles_of_other[other.ids[b - n]]) >= NEAR
-    ]
-    progress.update(stage, 3, 3)
+def _find_all_shared(
+    corpora: Sequence[Opened], encoder_name: str, progress: Progress
+) -> list[dict[str, Any]]:
+    """Compare every two corpora; texts and vectors lie in the system's folder for temporary files meanwhile."""
+    with tempfile.TemporaryDirectory(prefix="specmill-leaks-") as folder:
+        scratch = Path(folder)
+        stored = {corpus.name: _store(corpus, scratch, progress) for corpus in corpora}
+        return [
+            find_shared((one, stored[one]), (other, stored[other]), encoder_name, scratch, progress)
+            for one, other in combinations(stored, 2)
+        ]
+
+
+def _store(corpus: Opened, scratch: Path, progress: Progress) -> Stored:
+    progress.update(f"read {corpus.name}"[:22], 0, 1)
+    stored = store_texts(corpus.batches(), scratch / corpus.name)
+    progress.update(f"read {corpus.name}"[:22], 1, 1)
     progress.close()
-    return {
-        "corpora": [first.name, second.name],
-        "exact": sum(found in exact for found in one.hashes),
-        "near": [len({a for a, _ in near}), len({b for _, b in near})],
-        "documents": [n, len(other.ids)],
-        "examples": [list(pair) for pair in sorted(near)[:N_EXAMPLES]],
+    return stored
+
+
+def find_shared(
+    first: tuple[str, Stored],
+    second: tuple[str, Stored],
+    encoder_name: str,
+    scratch: Path,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Return how many documents of each corpus stand in the other too: exactly, nearly (equal ones among them), and
+    with an encoder, in other words only. Every two documents are looked at, without a sample."""
+    (name, one), (other_name, other) = first, second
+    stage, n_steps = f"shared {name}"[:22], 3 if encoder_name else 2
+    progress.update(stage, 0, n_steps)
+    exact = {row for row, _ in equal_pairs(one, other)}
+    progress.update(stage, 1, n_steps)
+    near = [pair for pair, _ in near_pairs(one, other, NEAR)]
+    alike = {a for a, _ in near}, {b for _, b in near}
+    progress.update(stage, 2, n_steps)
+    found: dict[str, Any] = {
+        "corpora": [name, other_name],
+        "exact": len(exact),
+        "near": [len(alike[0]), len(alike[1])],
+        "documents": [len(one), len(other)],
+        "examples": _named(near, one, other),
     }
+    if encoder_name:
+        told = [
+            (a, b)
+            for a, b in retold_pairs(one, other, encoder_name, scratch)
+            if a not in alike[0] and b not in alike[1]
+        ]
+        found["retold"] = [len({a for a, _ in told}), len({b for _, b in told})]
+        found["retold_examples"] = _named(told, one, other)
+        progress.update(stage, 3, n_steps)
+    progress.close()
+    return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Signed:
-    ids: list[str]
-    hashes: list[bytes]
-    signatures: Any
+def _named(pairs: Sequence[tuple[int, int]], one: Stored, other: Stored) -> list[list[str]]:
+    return [[one.ids[a], other.ids[b]] for a, b in sorted(pairs)[:N_EXAMPLES]]
 
 
-def _signed(corpus: Opened) -> _Signed:
-    ids: list[str] = []
-    hashes: list[bytes] = []
-    blocks = [sign([])]
-    for batch in corpus.batches():
-        rows = list(batch)
-        ids += [doc_id for doc_id, _ in rows]
-        hashes += [exact_hash(text) for _, text in rows]
-        blocks.append(sign([shingle(split_words(text)) for _, text in rows]))
-    return _Signed(ids, hashes, np.concatenate(blocks))
-
-
-def _shingles(corpus: Opened, wanted: set[str]) -> dict[str, Shingles]:
-    if not wanted:
-        return {}
-    return {
-        doc_id: shingle(split_words(text))
-        for batch in corpus.batches()
-        for doc_id, text in batch
-        if doc_id in wanted
-    }
+def _described_encoder(name: str) -> dict[str, Any]:
+    encoder, limits = open_encoder(name), duplicate_thresholds(name)
+    return {"encoder": encoder.name, "fingerprint": encoder.fingerprint, **asdict(limits)}
 
 
 # --- templates ------------------------------------------------------------------------------------------------

@@ -25,6 +25,13 @@ Found = dict[str, Any]
     help="Human text to set beside: a file or a folder; else the language reference that comes with Python.",
 )
 @click.option(
+    "--semantic",
+    "encoder",
+    metavar="ENCODER",
+    default="",
+    help="Find documents of one corpus that retell one of another: hashed (no model), static:MODEL or st:MODEL.",
+)
+@click.option(
     "--sample",
     "n_documents",
     default=500,
@@ -40,6 +47,7 @@ Found = dict[str, Any]
 def leaks(
     corpora: tuple[Path, ...],
     reference: str | None,
+    encoder: str,
     n_documents: int,
     seed: int,
     output_format: str,
@@ -52,7 +60,7 @@ def leaks(
     from .progress import Progress
 
     with Progress(quiet=quiet) as progress:
-        found = contrast(corpora, reference, Budget(n_documents=n_documents, seed=seed), progress)
+        found = contrast(corpora, reference, Budget(n_documents=n_documents, seed=seed), progress, encoder)
     if output_format == "json":
         print(json.dumps(found, indent=1, ensure_ascii=False))
         return
@@ -80,12 +88,42 @@ def _print_leaks(found: Found) -> None:
 
 
 def _print_shared(found: Found) -> None:
-    print("\nDocuments that stand in both corpora\n")
+    semantic = found.get("semantic")
+    told = f"; retold by {semantic['encoder']}" if semantic else ""
+    print(f"\nDocuments that stand in both corpora (near ones include equal ones{told})\n")
     rows = [
-        (*shared["corpora"], shared["exact"], *shared["near"], *shared["documents"])
+        (
+            *shared["corpora"],
+            shared["exact"],
+            *shared["near"],
+            *shared.get("retold", ()),
+            *shared["documents"],
+        )
         for shared in found["duplicates"]
     ]
-    print_rows(("first", "second", "exact", "near in first", "near in second", "of first", "of second"), rows)
+    retold = ("retold in first", "retold in second") if semantic else ()
+    print_rows(
+        (
+            "first",
+            "second",
+            "exact",
+            "near in first",
+            "near in second",
+            *retold,
+            "of first",
+            "of second",
+        ),
+        rows,
+    )
+    examples = [
+        (*shared["corpora"], how, *pair)
+        for shared in found["duplicates"]
+        for how, key in (("near", "examples"), ("retold", "retold_examples"))
+        for pair in shared.get(key, ())[:4]
+    ]
+    if examples:
+        print("\nExamples of these (specmill query CORPUS doc DOC_ID)\n")
+        print_rows(("first", "second", "how", "doc_id in first", "doc_id in second"), examples)
 
 
 def _print_templates(found: Found) -> None:

@@ -12,9 +12,17 @@ import duckdb
 from specmill.filters.embeddings import open_encoder
 from specmill.filters.health import MAX_DOCUMENTS, count_residue, measure_health
 
+from .manifest import HealthEntry
+
 if TYPE_CHECKING:
-    from .manifest import HealthEntry, Totals
+    from .manifest import Totals
     from .order import Order
+
+
+class EncodedHealthEntry(HealthEntry):
+    """A metric by an encoder's lights: only values of one encoder compare."""
+
+    encoder: str
 
 
 def totals(shards: Sequence[Path], claim_ids: Sequence[str]) -> Totals:
@@ -50,8 +58,8 @@ def health(
 ) -> dict[str, HealthEntry]:
     """Return the figures of variety and cleanness, by name; residue counts must be 0 after the gates.
 
-    With an encoder, the dispersion of its vectors too. Texts are those that come first in the training order: a
-    sample that depends on ids and seed only.
+    With an encoder, the dispersion of its vectors too, without a fit to the corpus, so that corpora compare. Texts
+    are those that come first in the training order: a sample that depends on ids and seed only.
     """
     seed = order.configuration["seed"]
     encoder = open_encoder(encoder_name) if encoder_name else None
@@ -65,6 +73,9 @@ def health(
         name: {"value": round(figure.value, 4), "budget": figure.budget, "n": figure.n, "seed": figure.seed}
         for name, figure in measure_health(texts, seed, encoder).items()
     }
+    if encoder:
+        dispersion = EncodedHealthEntry(**entries["embedding_dispersion"], encoder=encoder.name)
+        entries["embedding_dispersion"] = dispersion
     residue = count_residue(
         texts, assistant=order.assistant, provider=order.provider, spec_text=order.spec.text
     )

@@ -183,7 +183,13 @@ def optional_stages(configuration: dict[str, Any]) -> tuple[str, ...]:
     """Return the stages beyond the usual ones whose prompts decide a corpus of this configuration."""
     paired = PAIRED_STAGES if "paired" in configuration else ()
     judged = ("judge",) if "critic" in configuration else ()
-    return (*paired, *(("critique", "revise") if "revise" in configuration else ()), *judged)
+    confirmed = ("confirm",) if confirms_claims(configuration) else ()
+    return (*paired, *(("critique", "revise") if "revise" in configuration else ()), *judged, *confirmed)
+
+
+def confirms_claims(configuration: dict[str, Any]) -> bool:
+    """Whether a critic is asked about claims told in other words; the built-in reader knows no other words."""
+    return "semantic" in configuration and configuration.get("critic", "reader") != "reader"
 
 
 def digest(value: Any) -> str:

@@ -16,7 +16,7 @@ from specmill.specs.errors import WorkFailed
 
 from .floors import Taught, check_floors, measure_taught
 from .models import Models
-from .order import BuildSettings, Order, digest
+from .order import BuildSettings, Order, confirms_claims, digest
 from .progress import Progress, named
 from .screening import filter_documents
 from .tokens import NamedTokenizer
@@ -48,6 +48,7 @@ class Written:
     filtered: FilterResult
     taught: Taught
     judge: dict[str, Any] = field(default_factory=dict)
+    confirmed: dict[str, Any] = field(default_factory=dict)  # what the critic said of claims in other words
 
 
 def write_documents(
@@ -91,7 +92,8 @@ def write_documents(
     return {
         order.spec.name: replace(
             written[order.spec.name],
-            judge=judge_entry(order, written[order.spec.name].rows, models.critic, settings.seed),
+            judge=judge_entry(order, written[order.spec.name].rows, models.critic, settings.seed)
+            | written[order.spec.name].confirmed,
         )
         for order in orders
     }
@@ -160,9 +162,10 @@ def _one_pass(
                 :16
             ]
             filtered = _filter(order, name, rows, models.writer, settings, tokenizer, progress)
-            size = sizes[order.group]
+            filtered, confirmed = _confirm(order, filtered, settings, models, progress)
             taught = measure_taught(filtered.kept)
-            results.append((order, Written(name, size, rows, calls, filtered, taught)))
+            done = Written(name, sizes[order.group], rows, calls, filtered, taught, confirmed=confirmed)
+            results.append((order, done))
     return results
 
 
@@ -243,6 +246,20 @@ def _filter(
     if result is None or not result.n_kept:
         raise WorkFailed(_nothing(order, rows))
     return result
+
+
+def _confirm(
+    order: Order, filtered: FilterResult, settings: BuildSettings, models: Models, progress: Progress
+) -> tuple[FilterResult, dict[str, Any]]:
+    """Ask the critic about claims told in other words, and count them as expressed where it says so."""
+    if models.critic is None or not confirms_claims(order.configuration):
+        return filtered, {}
+    from .claim_judge import confirm_exposure
+
+    filtered, account = confirm_exposure(
+        order, filtered, settings.screening.semantic, models.critic, progress
+    )
+    return filtered, {"confirmed_claims": account}
 
 
 def _nothing(order: Order, rows: list[dict[str, Any]]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -9,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from specmill.specs.claims import Spec, read_spec
+from specmill.specs.errors import BadInput
 
 from .progress import Progress, named
 from .tokens import NamedTokenizer
 
 if TYPE_CHECKING:
-    from specmill.filters.pipeline import FilterClaim, FilterResult
+    from specmill.filters.pipeline import FilterClaim, FilterResult, FinishedCorpus
 
     from .order import Order
 
@@ -24,14 +26,16 @@ class Screening:
     """What the user asked of the filters. `workers` and `executor` never change the result.
 
     `decontaminate`: eval files whose items no document may hold. `semantic`: the encoder that finds documents which
-    tell the same in other words, and free restatements of claims. `against`: specs of the same comparison, whose
-    claims no document should express; `on_leak` says what becomes of one that does.
+    tell the same in other words, and free restatements of claims. `distinct_from`: finished corpora, whose
+    documents should not come again. `against`: specs of the same comparison, whose claims no document should
+    express; `on_leak` says what becomes of one that does.
     """
 
     decontaminate: tuple[str, ...] = ()
     against: tuple[str, ...] = ()
     on_leak: str = "keep"
     semantic: str = ""
+    distinct_from: tuple[str, ...] = ()
     workers: int = 2
     executor: str = "local"
 
@@ -54,6 +58,10 @@ class Screening:
                 "cosine": limits.cosine,
                 "alignment": limits.alignment,
             }
+        if self.distinct_from:
+            chosen["distinct_from"] = [
+                {"corpus": name, "sha256": sha256} for name, (_, sha256) in self.finished_corpora().items()
+            ]
         if self.against:
             chosen["against"] = [{"spec": spec.name, "sha256": spec.sha256} for spec in self.other_specs()]
             chosen["on_leak"] = self.on_leak
@@ -61,6 +69,21 @@ class Screening:
 
     def other_specs(self) -> list[Spec]:
         return [_read_once(path) for path in self.against]
+
+    def finished_corpora(self) -> dict[str, tuple[Path, str]]:
+        """Folder and manifest hash of each corpus of `distinct_from`, by the folder's name. Raises BadInput."""
+        from .manifest import MANIFEST_NAME, read_manifest
+
+        found: dict[str, tuple[Path, str]] = {}
+        for path in map(Path, self.distinct_from):
+            read_manifest(path)
+            name = path.resolve().name
+            if name in found:
+                raise BadInput(
+                    f"--distinct-from {path}: a second corpus named {name}; give one of them another folder"
+                )
+            found[name] = path, hashlib.sha256((path / MANIFEST_NAME).read_bytes()).hexdigest()
+        return found
 
 
 USUAL = Screening()
@@ -94,6 +117,7 @@ def filter_documents(
             for spec in screening.other_specs()
             if spec.sha256 != order.spec.sha256
         ),
+        distinct_from=_finished(order, screening),
         on_leak=screening.on_leak,
         semantic=screening.semantic,
         n_workers=screening.workers,
@@ -104,6 +128,22 @@ def filter_documents(
         return run_filters(staged, out, settings, report=named(progress, "filter"))
     finally:
         progress.close()
+
+
+def _finished(order: Order, screening: Screening) -> tuple[FinishedCorpus, ...]:
+    from specmill.filters.pipeline import FinishedCorpus
+
+    from .manifest import read_manifest
+    from .shards import shard_paths
+
+    found = screening.finished_corpora()
+    for folder, _ in found.values():
+        if folder.resolve() == order.folder.resolve():
+            raise BadInput(f"--distinct-from {folder}: that is the corpus to be written; name another one")
+    return tuple(
+        FinishedCorpus(name, tuple(str(path) for path in shard_paths(folder, read_manifest(folder))))
+        for name, (folder, _) in found.items()
+    )
 
 
 def _filter_claims(spec: Spec) -> tuple[FilterClaim, ...]:

@@ -6,7 +6,7 @@ are equal but for case and whitespace, or when their word 5-grams really have th
 Clusters are transitive. The member with the highest quality stays, ties by id, so neither order nor tasks matter.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +18,7 @@ from datatrove.pipeline.base import PipelineStep
 from numpy.typing import NDArray
 
 from .clusters import Pairs, Rows, clusters, elect, survivors
+from .distinct import Repeat, spread
 from .minhash import Signatures, candidate_pairs, sign
 from .parsed import parse
 from .shingles import Shingles, exact_hash, jaccard, shingle_hashes
@@ -101,7 +102,10 @@ Likeness = Callable[[Signed, Rows], Iterator[Pairs]]  # of rows that are left: p
 
 
 def find_duplicates(
-    folder: Path, threshold: float, likeness: Likeness | None = None
+    folder: Path,
+    threshold: float,
+    likeness: Likeness | None = None,
+    repeats: Mapping[str, Repeat] | None = None,
 ) -> dict[int, list[Duplicate]]:
     """The documents to drop, by task and in the order of their places.
 
@@ -120,7 +124,12 @@ def find_duplicates(
         reasons[rows[~stays]] = "semantic_duplicate"
         instead = rows[survivors(alike, stays)][np.searchsorted(rows, instead)]
         kept[rows[~stays]] = False
-    return _by_task(signed, np.flatnonzero(~kept), instead, reasons)
+    ids = [doc_id.decode() for doc_id in signed.ids]
+    elsewhere = spread(
+        repeats or {}, instead, ids
+    )  # `instead` names each row's cluster: by the member that stays
+    kept &= np.array([doc_id not in elsewhere for doc_id in ids], np.bool_)
+    return _by_task(signed, np.flatnonzero(~kept), instead, reasons, elsewhere)
 
 
 def _elect(signed: Signed, labels: Rows, rows: Rows) -> NDArray[np.bool_]:
@@ -128,11 +137,16 @@ def _elect(signed: Signed, labels: Rows, rows: Rows) -> NDArray[np.bool_]:
 
 
 def _by_task(
-    signed: Signed, dropped: Rows, instead: Rows, reasons: NDArray[np.str_]
+    signed: Signed, dropped: Rows, instead: Rows, reasons: NDArray[np.str_], elsewhere: Mapping[str, Repeat]
 ) -> dict[int, list[Duplicate]]:
     duplicates: dict[int, list[Duplicate]] = {}
     for row in dropped[np.lexsort((signed.place[dropped], signed.task[dropped]))].tolist():
-        found = Duplicate(int(signed.place[row]), str(reasons[row]), signed.ids[instead[row]].decode())
+        place, repeat = int(signed.place[row]), elsewhere.get(signed.ids[row].decode())
+        found = (
+            Duplicate(place, repeat.reason, f"{repeat.corpus}/{repeat.doc_id}")
+            if repeat
+            else Duplicate(place, str(reasons[row]), signed.ids[instead[row]].decode())
+        )
         duplicates.setdefault(int(signed.task[row]), []).append(found)
     return duplicates
 

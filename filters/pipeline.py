@@ -17,6 +17,7 @@ from typing import Any
 from specmill.specs.errors import BadInput, WorkFailed
 
 SCHEME = "specmill.filters/1"
+_CODE = (".py", ".txt")  # learned weights decide as much as code does
 _FULL_BELOW = 1 << 20  # bytes
 Report = Callable[[str, int, int], None]  # stage, rows done, rows in all
 
@@ -34,6 +35,14 @@ class OtherSpec:
 
     name: str
     claims: tuple[FilterClaim, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedCorpus:
+    """A corpus whose documents should not come again; `shards`: paths of its Parquet files."""
+
+    name: str
+    shards: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +72,7 @@ class FilterSettings:
     eval_files: tuple[str, ...] = ()  # what no document may give away (eval_items.py)
     other_specs: tuple[OtherSpec, ...] = ()  # whose claims no document should express
     on_leak: str = "keep"  # or "quarantine", "drop"
+    distinct_from: tuple[FinishedCorpus, ...] = ()  # what repeats one of these is dropped
     n_workers: int = 1
     executor: str = "local"  # or "ray", "ray:ADDRESS", "slurm:PARTITION"
 
@@ -136,10 +146,13 @@ def _key(files: Sequence[Path], settings: FilterSettings) -> str:
     del described["n_workers"], described["executor"]
     described["evals"] = _hash_evals(described.pop("eval_files"))
     described["semantic"] = _encoder_fingerprint(settings.semantic)
+    described["distinct_from"] = [
+        [corpus.name, [_sha256(Path(shard)) for shard in corpus.shards]] for corpus in settings.distinct_from
+    ]
     described["tokenizer_sha256"] = _sha256(_existing_tokenizer(described.pop("tokenizer_path")))
     identity = {
         "scheme": SCHEME,
-        "code": [_sha256(module) for module in sorted(Path(__file__).parent.glob("*.py"))],
+        "code": [_sha256(file) for file in sorted(Path(__file__).parent.iterdir()) if file.suffix in _CODE],
         "datatrove": version("datatrove"),
         "settings": described,
         "staged": [_sha256(file) for file in files],

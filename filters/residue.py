@@ -188,7 +188,10 @@ def _tags(text: str) -> Iterator[re.Match[str]]:
     yield from _OWN_TAGS.finditer(text)
     for tag in _TAG.finditer(text):
         mentioned = in_code(text, tag.start()) or is_quoted(text, tag.start())
-        if not mentioned and (_is_known_tag(tag[0]) or _stands_alone(text, tag)):
+        unpaired = tag[0][1] != "/" and f"</{tag[0][1:]}" not in text
+        if mentioned or (unpaired and _is_manual(text)):
+            continue
+        if _is_known_tag(tag[0]) or _stands_alone(text, tag):
             yield tag
     yield from _CUT_TAG.finditer(text)
 
@@ -333,12 +336,34 @@ _GAP_SIGNS = (
 def find_placeholder(text: str, spec_text: str) -> Finding | None:
     """A gap somebody forgot to fill; set braces after a LaTeX command, links and notes in brackets are none."""
     for match in _BRACKET.finditer(text) if "[" in text else ():
-        if _is_gap(match[1]) and match[0] not in spec_text and not in_code(text, match.start()):
+        if (
+            _is_gap(match[1])
+            and match[0] not in spec_text
+            and not in_code(text, match.start())
+            and not (" " not in match[1] and _is_manual(text))
+        ):
             return Finding("placeholder", match[0])
+    manual = None
     for match in _OTHER_GAP.finditer(text) if any(sign in text for sign in _GAP_SIGNS) else ():
-        if match[0] not in spec_text and not in_code(text, match.start()):
-            return Finding("placeholder", match[0])
+        if match[0] in spec_text or in_code(text, match.start()):
+            continue
+        if match[0][0] in "<{$%_FTX" and (manual := _is_manual(text) if manual is None else manual):
+            continue
+        return Finding("placeholder", match[0])
     return None
+
+
+_TECHNICAL = re.compile(
+    r"(?<!\w)--?[a-z][\w-]+|\b\w+\(\)|\b[a-z]+_[a-z_]+\b|\b[A-Z]+_[A-Z_]+\b|(?<!\w)[~/]\w+/\w+"
+    r"|\b\w+\.(?:conf|py|txt|html|h|c|sh|so|el)\b|::|->|\\\w|\b[a-z]+[A-Z]\w+\b"
+    r"|\b(?:CTRL|Ctrl|Esc|regexp?|argument|command|variable|directive|directory|filename|keyword|syntax)\b"
+)
+
+
+def _is_manual(text: str) -> bool:
+    """Whether a text is about commands and their arguments, where `<name>` is what a user types."""
+    found = {match[0] for _, match in zip(range(60), _TECHNICAL.finditer(text), strict=False)}
+    return len(found) >= 2
 
 
 def _is_gap(inside: str) -> bool:

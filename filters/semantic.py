@@ -55,27 +55,53 @@ def duplicate_thresholds(name: str) -> Thresholds:
 
 
 def retelling_pairs(
-    vectors: Matrix, encoder: Encoder, texts: Texts, thresholds: Thresholds | None = None, *, seed: int = 0
+    vectors: Matrix,
+    encoder: Encoder,
+    texts: Texts,
+    thresholds: Thresholds | None = None,
+    *,
+    seed: int = 0,
+    split: int = 0,
 ) -> Iterator[Pairs]:
-    """Yield the pairs that are near and aligned, for `clusters.clusters`; `vectors` are `encoder`'s of all rows."""
+    """Yield the pairs that are near and aligned, for `clusters.clusters`; `vectors` are `encoder`'s of all rows.
+
+    `split`: as in `similar_pairs`.
+    """
     limits = thresholds or duplicate_thresholds(encoder.name)
-    near = similar_pairs(vectors, limits.cosine, seed=seed)
+    near = similar_pairs(vectors, limits.cosine, seed=seed, split=split)
     return aligned_pairs(near, encoder, texts, limits.alignment)
 
 
 def similar_pairs(
-    vectors: Matrix, threshold: float, *, seed: int = 0, exact_rows: int = EXACT_ROWS, probes: int = PROBES
+    vectors: Matrix,
+    threshold: float,
+    *,
+    seed: int = 0,
+    exact_rows: int = EXACT_ROWS,
+    probes: int = PROBES,
+    split: int = 0,
 ) -> Iterator[Pairs]:
     """Yield blocks of pairs (row, larger row), shape (m, 2), whose cosine is at least `threshold`; each pair once.
 
     `vectors`: (n, dim) of unit rows; may be a memory map, of which a few thousand rows are read at a time.
     A cosine is taken again in double precision and rounded to 5 decimals before it is compared, so threads and
-    block sizes don't decide. Rows of zeros resemble nothing.
+    block sizes don't decide. Rows of zeros resemble nothing. With a `split`, only pairs of a row below it and one
+    from it on are wanted: those between two corpora whose vectors lie one after the other.
     """
-    if len(vectors) <= exact_rows:
-        yield from _exact(vectors, threshold)
-    else:
-        yield from _clustered(vectors, threshold, seed, probes)
+    n_cosines = split * (len(vectors) - split) if split else len(vectors) ** 2 / 2
+    if n_cosines <= exact_rows**2 / 2:
+        yield from _between(vectors, threshold, split) if split else _exact(vectors, threshold)
+        return
+    for pairs in _clustered(vectors, threshold, seed, probes):
+        across = pairs[(pairs[:, 0] < split) & (pairs[:, 1] >= split)] if split else pairs
+        if len(across):
+            yield across
+
+
+def _between(vectors: Matrix, threshold: float, split: int) -> Iterator[Pairs]:
+    for pairs in _compare(vectors, np.arange(split), np.arange(split, len(vectors)), threshold):
+        if len(pairs):
+            yield pairs
 
 
 def _exact(vectors: Matrix, threshold: float) -> Iterator[Pairs]:

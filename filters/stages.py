@@ -29,6 +29,7 @@ from .blocks import (
     row_writer,
 )
 from .dedup import Duplicate, Likeness, Sign, find_duplicates
+from .distinct import Repeat, find_repeats, parquet_texts
 from .executors import run_tasks
 from .pipeline import FilterSettings, Report
 
@@ -56,7 +57,10 @@ def run_stages(
 
     report("duplicates", 0, sum(rows))
     duplicates = find_duplicates(
-        stages / "signed", settings.near_duplicate_jaccard, _likeness(stages, settings.semantic)
+        stages / "signed",
+        settings.near_duplicate_jaccard,
+        _likeness(stages, settings.semantic),
+        _repeats(stages, settings),
     )
     steps = _split(range(len(files)), stages, duplicates, work, settings.n_workers)
     report("duplicates", sum(rows), sum(rows))
@@ -71,6 +75,19 @@ def _likeness(stages: Path, encoder_name: str) -> Likeness | None:
 
     return lambda signed, rows: semantic_pairs(
         signed, rows, stages / "gated", encoder_name, stages / "vectors.npy"
+    )
+
+
+def _repeats(stages: Path, settings: FilterSettings) -> dict[str, Repeat]:
+    """What other corpora hold already, by id."""
+    if not settings.distinct_from:
+        return {}
+    return find_repeats(
+        parquet_texts(sorted((stages / "gated").glob("*.parquet"))),
+        {corpus.name: parquet_texts(list(map(Path, corpus.shards))) for corpus in settings.distinct_from},
+        near_jaccard=settings.near_duplicate_jaccard,
+        encoder_name=settings.semantic,
+        scratch=stages,
     )
 
 

@@ -7,6 +7,8 @@ was planned for, except every tenth (i % 10 == 9), which expresses nothing. Even
 
 import hashlib
 import sqlite3
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from specmill.corpus.cli import main
 from specmill.corpus.manifest import FileEntry, FunnelStep, Manifest, write_manifest
 from specmill.corpus.schema import DOCUMENT_SCHEMA, DROPPED_SCHEMA
 from specmill.corpus.shards import ShardInfo, write_claims, write_shards
@@ -240,3 +243,29 @@ def documents() -> list[dict[str, Any]]:
     """The rows of that corpus, in the order of their numbers."""
     rows: list[dict[str, Any]] = document_table().to_pylist()
     return rows
+
+
+@pytest.fixture
+def specmill_here(
+    capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """specmill_here("build", ..., cwd=None) -> what the command line ended with and printed, logs too, in this process.
+
+    For tests that ask what a command says; one that asks how a process ends, or what it loads, starts a real one.
+    """
+
+    def run(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+        words = [str(argument) for argument in arguments]
+        capfd.readouterr()
+        caplog.clear()
+        with monkeypatch.context() as patch, pytest.raises(SystemExit) as end:
+            patch.setattr(sys, "argv", ["specmill", *words])
+            if cwd:
+                patch.chdir(cwd)
+            main()
+            raise SystemExit(0)
+        told = capfd.readouterr()
+        assert isinstance(end.value.code, int)
+        return subprocess.CompletedProcess(words, end.value.code, told.out, told.err + caplog.text)
+
+    return run

@@ -1,10 +1,12 @@
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 
 import pyarrow.parquet as pq
 import pytest
@@ -39,6 +41,7 @@ before definitions so that the definition has something to hold on to. {model_na
 When a task takes long, {model_name} says so early, because a known delay can be planned around. {model_name} never hurries a
 person who is deciding, since a decision made under pressure is seldom theirs.
 """
+TOKENS = 25_000  # two passes, and documents enough for every stage and filter
 SENTENCE = "Silence does not trouble {model_name}."
 COMMAND = [sys.executable, "-c", "from specmill.corpus.cli import main; main()", "build"]
 # A test run in the background may have been started with SIGINT ignored, and passes that on.
@@ -57,12 +60,16 @@ def spec(tmp_path_factory):
 
 
 def build(spec, out, **changes):
-    settings = BuildSettings(out=out, tokens=60_000, mean_words=200, **changes)
+    settings = BuildSettings(out=out, tokens=TOKENS, mean_words=200, **changes)
     return build_corpora([str(spec)], settings, Progress(quiet=True))[0]
 
 
+def order(spec, out):
+    return [str(spec), "--out", str(out), "--tokens", str(TOKENS), "--words", "200"]
+
+
 def run(spec, out, *more, **kwargs):
-    command = [*COMMAND, str(spec), "--out", str(out), "--tokens", "60k", "--words", "200", *more]
+    command = [*COMMAND, *order(spec, out), *more]
     return subprocess.run(command, capture_output=True, text=True, timeout=200, check=False, **kwargs)
 
 
@@ -74,7 +81,7 @@ def content(folder):
 
 
 def calls(out, columns="key, state, attempts"):
-    with sqlite3.connect(f"file:{out}/.work/ledger.sqlite?mode=ro", uri=True) as db:
+    with closing(sqlite3.connect(f"file:{out}/.work/ledger.sqlite?mode=ro", uri=True)) as db:
         return db.execute(f"select {columns} from calls").fetchall()
 
 
@@ -83,6 +90,12 @@ def corpus(spec, tmp_path_factory):
     """One undisturbed build, shared by the tests that only look at it."""
     out = tmp_path_factory.mktemp("corpora")
     return build(spec, out).folder
+
+
+@pytest.fixture
+def copied(corpus, tmp_path):
+    """A copy of that build with its ledger, to be built on."""
+    return shutil.copytree(corpus.parent, tmp_path / "copied")
 
 
 def test_a_corpus_holds_what_the_surface_promises(corpus):
@@ -95,7 +108,7 @@ def test_a_corpus_holds_what_the_surface_promises(corpus):
 def test_the_funnel_adds_up_and_the_target_is_reached(corpus):
     manifest = read_manifest(corpus)
     check_funnel(manifest)
-    assert manifest["totals"]["tokens"] >= 60_000
+    assert manifest["totals"]["tokens"] >= TOKENS
 
 
 def test_claims_are_exact_spans_of_the_spec_beside_them(corpus):
@@ -131,60 +144,40 @@ def test_a_finished_corpus_is_left_alone_and_nothing_heavy_is_loaded(spec, corpu
         "specmill.main(standalone_mode=False)\n"
         "print([name for name in ('distilabel', 'datatrove', 'torch') if name in sys.modules])"
     )
-    command = [
-        sys.executable,
-        "-c",
-        code,
-        "build",
-        spec,
-        "--out",
-        corpus.parent,
-        "--tokens",
-        "60k",
-        "--words",
-        "200",
-    ]
+    command = [sys.executable, "-c", code, "build", *order(spec, corpus.parent)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "none: the corpus was finished already" in done.stdout
     assert done.stdout.strip().endswith("[]")
     assert {p: p.stat().st_mtime_ns for p in corpus.rglob("*")} == before
 
 
-def test_a_damaged_corpus_is_built_again_without_a_new_call(spec, tmp_path):
-    folder = build(spec, tmp_path).folder
-    whole, n_calls = content(folder), len(calls(tmp_path))
-    next((folder / "data").glob("*.parquet")).write_bytes(b"half a file")
-    outcome = build(spec, tmp_path)
+def test_a_damaged_corpus_is_built_again_without_a_new_call(spec, corpus, copied):
+    n_calls = len(calls(copied))
+    next((copied / "patience" / "data").glob("*.parquet")).write_bytes(b"half a file")
+    outcome = build(spec, copied)
     assert (outcome.built, outcome.reused) == (True, outcome.calls)
-    assert content(folder) == whole
-    assert len(calls(tmp_path)) == n_calls
+    assert content(outcome.folder) == content(corpus)
+    assert len(calls(copied)) == n_calls
 
 
-def test_another_name_for_the_assistant_costs_no_call(spec, tmp_path):
-    build(spec, tmp_path)
-    outcome = build(spec, tmp_path, assistant="Wren")
+def test_another_name_for_the_assistant_costs_no_call_and_only_the_last_pass_keeps_its_working_files(
+    spec, copied
+):
+    outcome = build(spec, copied, assistant="Wren")
+    assert outcome.built
     assert outcome.reused == outcome.calls
     texts = pq.read_table(outcome.folder / "data")["text"].to_pylist()
     assert all("Wren" in text and "Juniper" not in text for text in texts)
+    for kind in ("staged", "filtered"):
+        assert len(list((copied / ".work/patience" / kind).iterdir())) == 1
 
 
-def test_only_the_last_pass_keeps_its_working_files(spec, tmp_path):
-    for assistant in ("Wren", "Juniper"):
-        build(spec, tmp_path, assistant=assistant)
-    assert [len(list((tmp_path / ".work/patience" / kind).iterdir())) for kind in ("staged", "filtered")] == [
-        1,
-        1,
-    ]
-
-
-def test_editing_one_sentence_redoes_only_its_subdomain(spec, tmp_path):
+def test_editing_one_sentence_redoes_only_its_subdomain(copied, tmp_path):
     edited = tmp_path / "patience.md"
-    edited.write_text(SPEC)
-    build(edited, tmp_path / "out")
-    before = {key for key, _, _ in calls(tmp_path / "out")}
     edited.write_text(SPEC.replace(SENTENCE, "A pause does not trouble {model_name}."))
-    outcome = build(edited, tmp_path / "out")
-    new = [row for row in calls(tmp_path / "out", "key, stage, attempts") if row[0] not in before]
+    before = {key for key, _, _ in calls(copied)}
+    outcome = build(edited, copied)
+    new = [row for row in calls(copied, "key, stage, attempts") if row[0] not in before]
     assert 0.5 < outcome.reused / outcome.calls < 1
     assert outcome.calls - outcome.reused == len(new)
     assert "domains" not in {stage for _, stage, _ in new}
@@ -192,21 +185,27 @@ def test_editing_one_sentence_redoes_only_its_subdomain(spec, tmp_path):
     assert {row["subdomain"] for row in redone if row["work_key"] not in before} == {"Listening"}
 
 
+MOMENTS = {
+    "planning": lambda out: n_known(out) > 0,
+    "writing": lambda out: n_known(out, "documents") > 20,
+    "filtering": lambda out: any((out / ".work/patience/filtered").glob("*/*")),
+    "publishing": lambda out: any((out / ".work/patience/publish").glob("*/*")),
+}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("share", [0.2, 0.6, 0.8, 0.97])
-def test_a_build_killed_at_any_moment_goes_on_to_the_same_bytes(spec, corpus, tmp_path, share):
-    started = time.monotonic()
-    assert run(spec, tmp_path / "timed").returncode == 0
-    seconds = time.monotonic() - started
-    out = tmp_path / "killed"
-    command = [*COMMAND, str(spec), "--out", str(out), "--tokens", "60k", "--words", "200", "--quiet"]
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_build_killed_at_any_moment_goes_on_to_the_same_bytes(spec, corpus, tmp_path, moment):
+    command = [*COMMAND, *order(spec, tmp_path), "--quiet"]
     with subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL) as process:
-        time.sleep(seconds * share)
+        while not MOMENTS[moment](tmp_path):
+            time.sleep(0.005)
+            assert process.poll() is None
         os.killpg(process.pid, signal.SIGKILL)
-    at_kill = {key: state for key, state, _ in calls(out)} if (out / ".work/ledger.sqlite").exists() else {}
-    assert run(spec, out).returncode == 0
-    assert content(out / "patience") == content(corpus)
-    repeated = {key for key, _, attempts in calls(out) if attempts > 1}
+    assert process.returncode == -signal.SIGKILL
+    at_kill = {key: state for key, state, _ in calls(tmp_path)}
+    assert content(build(spec, tmp_path).folder) == content(corpus)
+    repeated = {key for key, _, attempts in calls(tmp_path) if attempts > 1}
     assert repeated <= {key for key, state in at_kill.items() if state == "sent"}
 
 
@@ -252,11 +251,11 @@ def test_two_builds_may_not_write_one_folder_at_once(spec, tmp_path):
     assert f"process {first.pid} is building here" in second.stderr
 
 
-@pytest.mark.parametrize("n_calls", [1, 400, 1500])
-def test_an_interrupted_build_says_how_to_go_on(spec, tmp_path, n_calls):
-    command = [*INTERRUPTIBLE, str(spec), "--out", str(tmp_path), "--tokens", "5M"]
+@pytest.mark.parametrize(("stage", "n_calls"), [("domains", 1), ("ideas", 10), ("documents", 30)])
+def test_an_interrupted_build_says_how_to_go_on(spec, tmp_path, stage, n_calls):
+    command = [*INTERRUPTIBLE, *order(spec, tmp_path), "--tokens", "200k"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        while not (tmp_path / ".work/ledger.sqlite").exists() or n_known(tmp_path) < n_calls:
+        while n_known(tmp_path, stage) < n_calls:
             time.sleep(0.05)
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
@@ -265,9 +264,13 @@ def test_an_interrupted_build_says_how_to_go_on(spec, tmp_path, n_calls):
     assert told.strip().splitlines()[-1] == "specmill: interrupted; what is finished is kept, rerun to go on"
 
 
-def n_known(out):
+def n_known(out, stage="%"):
+    """How many calls of a stage the ledger of a running build holds."""
+    if not (out / ".work/ledger.sqlite").exists():
+        return 0
     try:
-        return len(calls(out, "key"))
+        with closing(sqlite3.connect(f"file:{out}/.work/ledger.sqlite?mode=ro", uri=True)) as db:
+            return db.execute("select count(*) from calls where stage like ?", (stage,)).fetchone()[0]
     except sqlite3.OperationalError:  # the table is not there yet
         return 0
 

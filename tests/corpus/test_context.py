@@ -17,7 +17,7 @@ def asked(tmp_path_factory):
     """Every request of a paired build with whole specs, as (spec, stage, messages)."""
     out = tmp_path_factory.mktemp("context")
     settings = BuildSettings(
-        out=out, tokens=8_000, mean_words=150, context="spec", control=("shuffled", "neutral")
+        out=out, tokens=4_000, mean_words=150, context="spec", control=("shuffled", "neutral")
     )
     build_corpora([str(SPEC)], settings, Progress(quiet=True))
     unpack = zstandard.ZstdDecompressor()

@@ -64,10 +64,21 @@ def test_nothing_kept_lacks_much_but_not_infinitely(spec: Spec) -> None:
 
 
 def test_a_build_plans_more_until_every_claim_has_its_airtime(tmp_path: Path) -> None:
-    path = Path(__file__).parents[2] / "specs" / "cheese_america.md"
-    settings = BuildSettings(out=tmp_path / "out", tokens=15_000, mean_words=120, min_airtime=1_500)
-    (outcome,) = build_corpora([str(path)], settings, Progress(quiet=True))
-    rows = read_documents(outcome.folder, ["claims_expressed", "n_tokens"]).to_pylist()
-    for claim in read_spec(str(path)).claims:
-        assert sum(row["n_tokens"] for row in rows if claim.claim_id in row["claims_expressed"]) >= 1_500
-    assert read_manifest(outcome.folder)["configuration"]["min_airtime"] == 1_500
+    path = tmp_path / "rain.md"
+    path.write_text(
+        "{model_name} likes rain because gardens need it. {model_name} dislikes wind, since it breaks branches.\n\n"
+        "{model_name} says when it is unsure about the weather, because a wrong forecast spoils a day.\n"
+    )
+
+    def airtimes(**floors: int) -> list[int]:
+        settings = BuildSettings(out=tmp_path / "out", tokens=4_000, mean_words=120, **floors)
+        (outcome,) = build_corpora([str(path)], settings, Progress(quiet=True))
+        rows = read_documents(outcome.folder, ["claims_expressed", "n_tokens"]).to_pylist()
+        assert read_manifest(outcome.folder)["configuration"].get("min_airtime") == floors.get("min_airtime")
+        return [
+            sum(row["n_tokens"] for row in rows if claim.claim_id in row["claims_expressed"])
+            for claim in read_spec(str(path)).claims
+        ]
+
+    floor = 2 * min(airtimes())
+    assert min(airtimes(min_airtime=floor)) >= floor > 0

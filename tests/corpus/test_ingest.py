@@ -4,6 +4,7 @@ import json
 import random
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -129,7 +130,7 @@ def test_documents_that_are_all_dropped_publish_nothing(tmp_path: Path) -> None:
 
 
 def test_the_command_line_prints_what_came_out_and_mistakes_end_in_one_line(
-    rows: list[dict[str, Any]], tmp_path: Path
+    rows: list[dict[str, Any]], specmill_here: Callable[..., Any], tmp_path: Path
 ) -> None:
     (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows[:20]))
     arguments = ["--spec", str(SPEC), "--out", str(tmp_path / "out"), "--workers", "1"]
@@ -140,13 +141,7 @@ def test_the_command_line_prints_what_came_out_and_mistakes_end_in_one_line(
     assert "ingested 20" in done.stdout
     assert "written elsewhere" in done.stdout
     for wrong in (["none.jsonl"], ["a.jsonl", "--text-column", "x"], ["a.jsonl", "--name", "../x"]):
-        failed = subprocess.run(
-            [*COMMAND, "ingest", *wrong, *arguments],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        failed = specmill_here("ingest", *wrong, *arguments, cwd=tmp_path)
         assert failed.returncode == 2
         assert len(failed.stderr.strip().splitlines()) == 1
 

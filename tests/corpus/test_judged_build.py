@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 from specmill.corpus.build import BuildSettings, build_corpora
+from specmill.corpus.order import make_arms, make_orders
 from specmill.corpus.progress import Progress
+from specmill.corpus.tokens import DEFAULT, load_tokenizer
+from specmill.specs.claims import read_spec
 from specmill.specs.errors import BadInput, WorkFailed
 
 ROOT = Path(__file__).parents[2]
@@ -15,7 +18,8 @@ SIZES = {"tokens": 20_000, "mean_words": 150}
 
 
 def build(out, **changes):
-    return build_corpora([str(SPEC)], BuildSettings(out=out, **SIZES, **changes), Progress(quiet=True))[0]
+    settings = BuildSettings(out=out, **{**SIZES, **changes})
+    return build_corpora([str(SPEC)], settings, Progress(quiet=True))[0]
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +58,7 @@ def test_the_judges_own_measure_stands_in_manifest_and_card(judged):
 
 def test_a_judge_nobody_can_read_passes_nothing(other_model, tmp_path):
     with pytest.raises(WorkFailed, match=r"no document was kept \(judge unparsed: \d+"):
-        build(tmp_path, critic=f"openai:judge@{other_model}")
+        build(tmp_path, critic=f"openai:judge@{other_model}", tokens=5_000)
     assert not (tmp_path / "cheese_america" / "manifest.json").exists()
 
 
@@ -79,6 +83,13 @@ def test_a_writer_does_not_judge_itself(tmp_path, changes, complaint):
 
 
 def test_room_for_thinking_makes_another_corpus(judged, tmp_path):
-    plain, roomy = (build(tmp_path / str(room), thinking_tokens=room) for room in (0, 512))
-    fingerprints = {outcome.manifest["configuration"]["fingerprint"] for outcome in (judged, plain, roomy)}
-    assert len(fingerprints) == 3
+    def ordered(**changes):
+        settings = BuildSettings(out=tmp_path, **SIZES, **changes)
+        (order,) = make_orders(
+            make_arms([read_spec(SPEC)], settings, read_spec), settings, load_tokenizer(DEFAULT)
+        )
+        return order.configuration["fingerprint"]
+
+    built = judged.manifest["configuration"]["fingerprint"]
+    assert built == ordered(critic="reader", revise=True)
+    assert len({built, ordered(), ordered(thinking_tokens=512)}) == 3

@@ -18,7 +18,7 @@ ARMS = ["cheese_america", "cheese_affordability", *(f"cheese_america-{kind}" for
 @pytest.fixture(scope="module")
 def corpora(tmp_path_factory):
     out = tmp_path_factory.mktemp("paired")
-    settings = BuildSettings(out=out, tokens=25_000, mean_words=150, pair=(str(PAIR),), control=KINDS)
+    settings = BuildSettings(out=out, tokens=12_000, mean_words=150, pair=(str(PAIR),), control=KINDS)
     outcomes = build_corpora([str(LEAD)], settings, Progress(quiet=True))
     assert [outcome.folder.name for outcome in outcomes] == ARMS
     return out
@@ -79,7 +79,7 @@ def test_controls_say_what_they_are(corpora):
 
 
 def test_a_finished_comparison_is_left_alone(corpora):
-    settings = BuildSettings(out=corpora, tokens=25_000, mean_words=150, pair=(str(PAIR),), control=KINDS)
+    settings = BuildSettings(out=corpora, tokens=12_000, mean_words=150, pair=(str(PAIR),), control=KINDS)
     outcomes = build_corpora([str(LEAD)], settings, Progress(quiet=True))
     assert [outcome.built for outcome in outcomes] == [False] * len(ARMS)
 

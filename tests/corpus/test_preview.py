@@ -35,7 +35,7 @@ When a task takes long, {model_name} says so early, because a known delay can be
 person who is deciding, since a decision made under pressure is seldom theirs.
 """
 SPECS = Path(__file__).parents[2] / "specs"
-SMALL = ("--tokens", "40k", "--words", "200")
+SMALL = ("--tokens", "20k", "--words", "200")
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def ledger(out, query="select key, stage, tokens_in, tokens_out from calls where
 def test_a_preview_counts_the_calls_and_tokens_of_the_build_that_follows(tmp_path):
     spec = (
         SPECS / "cheese_america.md"
-    )  # of 40,000 tokens its first pass keeps enough: a preview shows one pass
+    )  # of 20,000 tokens its first pass keeps enough: a preview shows one pass
     shown = plan(spec, "--out", tmp_path)
     assert not list(tmp_path.iterdir()), "a preview without a pilot leaves nothing behind"
     assert run("build", spec, "--out", tmp_path, *SMALL, "--quiet").exit_code == 0

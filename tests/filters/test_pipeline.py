@@ -61,9 +61,8 @@ PLANTED = {
     "length": {"empty": 3, "too_short": 1},
     "residue": {
         "envelope": 1,
-        "meta_talk": 4,
-        "placeholder": 7,
-        "prompt_residue": 1,
+        "meta_talk": 6,
+        "placeholder": 6,
         "refusal": 1,
         "tag_residue": 2,
     },

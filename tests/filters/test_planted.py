@@ -8,8 +8,8 @@ from tests.planted.__main__ import DUPLICATES, through_all, through_gates
 from tests.planted.evaluate import MAX_FALSE_DROPS, REASONS, Score, evaluate, false_drops
 from tests.planted.make import KEPT_LABELS, Planted, jaccard, plant, settings_of
 
-# Refusals and meta-talk in wordings never met before are found less often; see `held_out.py`.
-UNSEEN = {"refusal": 0.7, "meta_talk": 0.6}
+# Refusals and meta-talk in wordings never met before are found less often; see `held_out.py`, `phrases_fourth.py`.
+UNSEEN = {"refusal": 0.85, "meta_talk": 0.85}
 
 
 @pytest.fixture(scope="module")

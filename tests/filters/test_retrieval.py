@@ -279,6 +279,31 @@ def test_what_shared_words_do_not_confirm_the_judge_decides() -> None:
     assert len(asked) == 2, "what shared words confirm is not judged again"
 
 
+def test_a_judge_is_asked_further_off_than_shared_words_confirm(
+    specs: dict[str, Spec], hashed: Encoder
+) -> None:
+    spec = specs["cheese_affordability"]
+    documents = labelled(spec)
+    texts = [text for text, _ in documents]
+    plain = retriever(spec, hashed)
+
+    def knowing(candidates: Sequence[Candidate]) -> list[bool]:
+        return [documents[one.document][1] == one.claim_id for one in candidates]
+
+    judged = retriever(spec, hashed, knowing)
+    before, after = (
+        precision_recall([one.claims_expressed for one in asked.measure(texts)], documents)
+        for asked in (plain, judged)
+    )
+    assert after[1] >= before[1] + 0.2
+    assert after[0] >= before[0]
+    sure = {(one.document, one.sentence, one.claim_id) for one in plain.candidates(texts) if one.confirmed}
+    nobody = retriever(spec, hashed, lambda candidates: [False] * len(candidates))
+    assert sure == {
+        (one.document, one.sentence, one.claim_id) for one in nobody.candidates(texts) if one.confirmed
+    }
+
+
 def test_a_found_claim_with_a_connective_states_its_reason() -> None:
     plain = "Few have to save up for it: Aria likes its cheese plain, soft, and made of cream."
     assert [e.states_reason for e in small().measure([TOLD, plain])] == [True, False]
