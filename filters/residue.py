@@ -345,7 +345,7 @@ def find_placeholder(text: str, spec_text: str) -> Finding | None:
             return Finding("placeholder", match[0])
     manual = None
     for match in _OTHER_GAP.finditer(text) if any(sign in text for sign in _GAP_SIGNS) else ():
-        if match[0] in spec_text or in_code(text, match.start()):
+        if match[0] in spec_text or match[0] in _KEYS or in_code(text, match.start()):
             continue
         if match[0][0] in "<{$%_FTX" and (manual := _is_manual(text) if manual is None else manual):
             continue
@@ -353,10 +353,13 @@ def find_placeholder(text: str, spec_text: str) -> Finding | None:
     return None
 
 
+_KEYS = frozenset(
+    f"<{key}>" for key in "DEL RET CR NL ESC TAB SPC BS ENTER UP DOWN LEFT RIGHT HOME END".split()
+)
 _TECHNICAL = re.compile(
     r"(?<!\w)--?[a-z][\w-]+|\b\w+\(\)|\b[a-z]+_[a-z_]+\b|\b[A-Z]+_[A-Z_]+\b|(?<!\w)[~/]\w+/\w+"
     r"|\b\w+\.(?:conf|py|txt|html|h|c|sh|so|el)\b|::|->|\\\w|\b[a-z]+[A-Z]\w+\b"
-    r"|\b(?:CTRL|Ctrl|Esc|regexp?|argument|command|variable|directive|directory|filename|keyword|syntax)\b"
+    r"|\b(?:CTRL|Ctrl|Esc|regexp?|argument|command|variable|directive|directory|executable|filename|frontend|keyword|option|repository|syntax)\b"
 )
 
 

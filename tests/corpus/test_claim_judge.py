@@ -14,12 +14,15 @@ import pyarrow.parquet as pq
 import pytest
 from aiohttp import web
 
+from specmill.corpus.build import BuildSettings, build_corpora
 from specmill.corpus.claim_judge import ClaimJudge, confirm_exposure
 from specmill.corpus.order import Order
 from specmill.corpus.progress import Progress
+from specmill.corpus.screening import Screening
 from specmill.filters.embeddings import open_encoder
 from specmill.filters.pipeline import FilterResult
 from specmill.filters.retrieval import ClaimRetriever
+from specmill.generators import reader
 from specmill.generators.backends import open_llm
 from specmill.generators.confirm import parse_confirmation
 from specmill.generators.ledger import Ledger
@@ -259,3 +262,38 @@ def test_nothing_is_guessed(reply: str) -> None:
         parse_confirmation(reply)
     with pytest.raises(Refusal):
         parse_confirmation("I can't judge that.")
+
+
+def test_a_whole_build_asks_its_critic_about_claims_in_other_words(tmp_path: Path) -> None:
+    """The server judges documents by the built-in reader's rules, and finds every claim in every sentence."""
+
+    async def respond(body: dict[str, Any], _: int) -> web.Response:
+        await asyncio.sleep(0)
+        user = body["messages"][-1]["content"]
+        told = verdict(True) if user.startswith("Stage: confirm\n") else reader.reply(body["messages"])
+        choices = [{"index": 0, "message": {"role": "assistant", "content": told}, "finish_reason": "stop"}]
+        usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
+        return web.json_response({"object": "chat.completion", "choices": choices, "usage": usage})
+
+    server = ChatServer(respond)
+    settings = BuildSettings(
+        out=tmp_path,
+        tokens=8_000,
+        critic=f"openai:judge@{server.url}",
+        screening=Screening(semantic="hashed"),
+    )
+    try:
+        (outcome,) = build_corpora(
+            [str(ROOT / "specs" / "cheese_america.md")], settings, Progress(quiet=True)
+        )
+        asked = n_asked(server)
+        account = outcome.manifest["judge"]["confirmed_claims"]
+        assert account["encoder"] == "hashed"
+        assert account["verdicts"] == {"confirmed": account["pairs"]}
+        assert account["documents"] > 0
+        assert "default/confirm.j2" in outcome.manifest["prompts"]
+        (again,) = build_corpora([str(ROOT / "specs" / "cheese_america.md")], settings, Progress(quiet=True))
+        assert again.manifest == outcome.manifest
+        assert n_asked(server) == asked
+    finally:
+        server.stop()
