@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from specmill.specs.errors import BadInput
 
 from .cutting import Cut, cut_one
 from .manifest import MANIFEST_NAME, Manifest, read_manifest, write_manifest
-from .matching import Supply, key_of
+from .matching import Chosen, Supply, key_of
 from .measures import genres, totals
 from .shards import ShardInfo, hash_file, read_documents, shard_paths, write_shards
 from .sorting import assign_train_order
@@ -33,16 +33,27 @@ _ROWS = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A corpus to take from, its units sorted by key: `ids` (n,), tokens and strata in `supply`."""
+    """A corpus to take from. Sorted by key: ids and claims expressed, (n,), and tokens and strata in `supply`."""
 
     name: str
     folder: Path
     manifest: Manifest
     ids: tuple[str, ...]
     supply: Supply
+    claims: tuple[tuple[str, ...], ...] = ()  # read where airtime is to be matched
+
+    def only(self, chosen: Chosen) -> Source:
+        """The chosen documents alone."""
+        places = np.flatnonzero(chosen).tolist()
+        return replace(
+            self,
+            ids=tuple(self.ids[place] for place in places),
+            supply=self.supply.only(chosen),
+            claims=tuple(self.claims[place] for place in places) if self.claims else (),
+        )
 
 
-def read_sources(folders: Sequence[Path], seed: int) -> list[Source]:
+def read_sources(folders: Sequence[Path], seed: int, *, with_claims: bool = False) -> list[Source]:
     """The corpora in the order of their names, whatever order they are given in. Raises BadInput."""
     manifests = {folder: read_manifest(folder) for folder in folders}
     named = {folder.resolve().name: folder for folder in folders}
@@ -54,10 +65,8 @@ def read_sources(folders: Sequence[Path], seed: int) -> list[Source]:
     if len(counted) > 1:
         told = ", ".join(sorted(name for name, _ in counted))
         raise BadInput(f"corpora counted with different tokenizers ({told}); build them with one --tokenizer")
-    tables = {
-        name: read_documents(folder, ["doc_id", "genre", "n_tokens"])
-        for name, folder in sorted(named.items())
-    }
+    columns = ["doc_id", "genre", "n_tokens", *(["claims_expressed"] if with_claims else [])]
+    tables = {name: read_documents(folder, columns) for name, folder in sorted(named.items())}
     genre_numbers = _number(
         {genre for table in tables.values() for genre in pc.unique(table["genre"]).to_pylist()}
     )
@@ -80,7 +89,19 @@ def _source(
     strata = np.array([genre_numbers[genre] for genre in table["genre"].to_pylist()], np.int64)
     tokens = table["n_tokens"].to_numpy().astype(np.int64)
     supply = Supply(name, tokens[order], strata[order])
-    return Source(name, folder, manifest, tuple(ids[row] for row in order.tolist()), supply)
+    claims = (
+        [tuple(found) for found in table["claims_expressed"].to_pylist()]
+        if "claims_expressed" in table.column_names
+        else []
+    )
+    return Source(
+        name,
+        folder,
+        manifest,
+        tuple(ids[row] for row in order.tolist()),
+        supply,
+        tuple(claims[row] for row in order.tolist()) if claims else (),
+    )
 
 
 def find_cut(source: Source, ids: Sequence[str], excess: int, tokenizer: NamedTokenizer) -> Cut:

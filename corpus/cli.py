@@ -19,6 +19,10 @@ COMMANDS = {  # name: (where it lives, its line in --help), in the order of the 
         "specmill.corpus.contrast_command:leaks",
         "Compare corpora: claims of other specs, shared documents, tell-tale forms.",
     ),
+    "match": (
+        "specmill.corpus.match_command:match",
+        "Cut corpora to arms of equal tokens, with a certificate.",
+    ),
     "card": ("specmill.data_cards.commands:card", "Write the dataset card of a corpus."),
     "serve": ("specmill.corpus.commands:serve", "Serve the built-in writer as an OpenAI-compatible API."),
 }

@@ -12,7 +12,7 @@ from .config import read_config
 from .screening import Screening
 
 
-def _parse_count(ctx: click.Context, parameter: click.Parameter, value: str) -> int:
+def parse_count(ctx: click.Context, parameter: click.Parameter, value: str) -> int:
     """Read a count as people write it: 1600000, 1_600_000, 1.6M, 800k."""
     text = value.strip().replace("_", "").replace(",", "")
     scale = {"k": 10**3, "m": 10**6, "b": 10**9}.get(text[-1:].lower(), 1)
@@ -26,7 +26,7 @@ def _parse_count(ctx: click.Context, parameter: click.Parameter, value: str) -> 
 
 
 def _parse_floor(ctx: click.Context, parameter: click.Parameter, value: str) -> int:
-    return 0 if value.strip() == "0" else _parse_count(ctx, parameter, value)
+    return 0 if value.strip() == "0" else parse_count(ctx, parameter, value)
 
 
 out_option = click.option(
@@ -141,7 +141,7 @@ def _screening(options: dict[str, Any]) -> Screening:
     "--tokens",
     default="1.6M",
     show_default=True,
-    callback=_parse_count,
+    callback=parse_count,
     help="Kept tokens to reach, per spec.",
 )
 @click.option("--seed", default=0, show_default=True, help="Seed of every choice.")

@@ -6,7 +6,7 @@ lengths from the scarcest arm of each stratum, whose sum is the dose; the free u
 arm; then exchanges within strata until the sum is exact.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 
@@ -43,10 +43,13 @@ def key_of(unit_id: str, seed: int) -> bytes:
     return blake2b(f"{seed}:{unit_id}".encode(), digest_size=16).digest()
 
 
-def match_units(supplies: Sequence[Supply], dose: int) -> list[Selection]:
+def match_units(
+    supplies: Sequence[Supply], dose: int, refine: Callable[[Sequence[Chosen]], None] = lambda chosen: None
+) -> list[Selection]:
     """One selection per arm. Every supply must hold at least `dose` tokens, and `dose` be positive.
 
     The numbers of units are equal unless one arm's shortest documents are still too long for another's longest.
+    `refine` may exchange like units for like ones before the sums are made exact.
     """
     counts = _counts(supplies, dose)
     quotas = _quotas(supplies, counts)
@@ -59,6 +62,7 @@ def match_units(supplies: Sequence[Supply], dose: int) -> list[Selection]:
             places = np.flatnonzero(supply.strata == stratum)
             wanted = _resized(targets[stratum], int(quotas[arm, stratum]))
             chosen[arm][places[_nearest(supply.tokens[places], wanted)]] = True
+    refine(chosen)
     return [_exact(supply, taken, dose) for supply, taken in zip(supplies, chosen, strict=True)]
 
 
@@ -72,7 +76,7 @@ def _counts(supplies: Sequence[Supply], dose: int) -> Ints:
     fewest, most = ranges[:, 0], ranges[:, 1]
     if fewest.max() <= most.min():
         wanted = int(np.clip(wanted, fewest.max(), most.min()))
-    return np.clip(wanted, fewest, most)
+    return np.asarray(np.clip(wanted, fewest, most), np.int64)
 
 
 def _possible_counts(tokens: Ints, dose: int) -> tuple[int, int]:
@@ -115,9 +119,9 @@ def _deal(n: int, there: Ints) -> Ints:
     """`n` units, or all there are, dealt in proportion to what is there, by largest remainders."""
     n = min(n, int(there.sum()))
     if not n:
-        return np.zeros_like(there)
+        return np.zeros(len(there), np.int64)
     share = n * there / there.sum()
-    dealt = np.floor(share).astype(np.int64)
+    dealt: Ints = np.floor(share).astype(np.int64)
     order = np.lexsort((np.arange(len(there)), -(share - dealt)))
     dealt[order[: n - int(dealt.sum())]] += 1
     return dealt
@@ -221,6 +225,11 @@ def _exact(supply: Supply, chosen: Chosen, dose: int) -> Selection:
         missing = _exchange(anything, chosen, missing)
     if missing > 0:
         missing = _exceed(supply, chosen, missing)
+    while -missing >= supply.tokens[chosen].max():  # more than one document can give up
+        inside = np.flatnonzero(chosen)
+        longest = inside[supply.tokens[inside].argmax()]
+        chosen[longest] = False
+        missing += int(supply.tokens[longest])
     return Selection(chosen, -missing)
 
 
@@ -232,9 +241,8 @@ def _exchange(supply: Supply, chosen: Chosen, missing: int) -> int:
     if not chosen.any() or chosen.all():
         return missing
     largest = max(1, round(_STEP * float(supply.tokens[chosen].mean())))
-    key = (
-        supply.strata * (2 * int(supply.tokens.max()) + 2) + supply.tokens
-    )  # strata far apart from each other
+    apart = 2 * int(supply.tokens.max()) + 2  # so that a step leads into no other stratum
+    key = supply.strata * apart + supply.tokens
     order = np.argsort(key, kind="stable")
     while missing:
         step = int(np.clip(missing, -largest, largest))
@@ -270,7 +278,7 @@ def _first_to_take(change: Ints, step: int, missing: int) -> Ints:
         right = np.flatnonzero(change * np.sign(step) > 0)
         return right[abs(np.cumsum(change[right])) <= abs(missing)]
     left = abs(missing - change)
-    best = left.argmin(keepdims=True) if len(left) else np.empty(0, np.int64)
+    best = np.flatnonzero(left == left.min(initial=abs(missing)))[:1]
     return best[left[best] < abs(missing)]
 
 
