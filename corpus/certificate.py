@@ -34,6 +34,7 @@ _SMALL = ["doc_id", "genre", "n_tokens", "claims_expressed", "states_reason", "l
 _BUDGET = Budget(n_documents=300)
 Certificate = dict[str, Any]
 # What is called equal, by the largest difference of any two arms.
+MAX_AIRTIME_RATIO = 1.25
 LIMITS = {"genres_tv": 0.02, "lengths_ks": 0.03}
 
 
@@ -63,7 +64,7 @@ def certify(folder: Path, *, batch: int, sequence: int, min_updates: int) -> Cer
     pairs = [_difference(first, second) for first, second in combinations(arms, 2)]
     told = [_arm_entry(arm, folder, batch, sequence) for arm in arms]
     equal = _equal(told, pairs)
-    warnings = list(_warnings(arms, told, equal, min_updates))
+    warnings = list(_warnings(arms, told, pairs, equal, min_updates))
     return {
         "format": FORMAT,
         "batch": {"sequences": batch, "tokens_per_sequence": sequence, "min_updates": min_updates},
@@ -280,7 +281,11 @@ def _equal(told: Sequence[dict[str, Any]], pairs: Sequence[dict[str, Any]]) -> d
 
 
 def _warnings(
-    arms: Sequence[Measured], told: Sequence[dict[str, Any]], equal: dict[str, bool], min_updates: int
+    arms: Sequence[Measured],
+    told: Sequence[dict[str, Any]],
+    pairs: Sequence[dict[str, Any]],
+    equal: dict[str, bool],
+    min_updates: int,
 ) -> Iterator[str]:
     for name, holds in equal.items():
         if not holds:
@@ -291,11 +296,29 @@ def _warnings(
             f"{fewest['updates']} optimiser updates, fewer than {min_updates}: too few have hidden real effects;"
             " take smaller batches or more tokens"
         )
+    yield from _airtime_warnings(told, pairs)
     if shared := sorted({a.name for a, b in combinations(arms, 2) if a.texts & b.texts}):
         yield f"arms share documents word for word: {', '.join(shared)}"
     for entry in told:
         if any(cut["ends_with"] != "sentence" for cut in entry["cut"]):
             yield f"{entry['name']}: one document ends within a sentence, to make the tokens exact"
+
+
+def _airtime_warnings(told: Sequence[dict[str, Any]], pairs: Sequence[dict[str, Any]]) -> Iterator[str]:
+    n_claims = {entry["name"]: entry["claims_expressed"] for entry in told}
+    for pair in pairs:
+        first, second, ratio = pair["first"], pair["second"], pair["airtime_per_claim_ratio"]
+        if ratio > MAX_AIRTIME_RATIO:
+            yield (
+                f"{first} teaches {n_claims[first]} claims and {second} {n_claims[second]} with the same tokens:"
+                f" one gives a claim {ratio:.1f} times the tokens; no choice of documents changes that"
+            )
+        median = pair["shared_claims_airtime_ratio_median"]
+        if median is not None and median > MAX_AIRTIME_RATIO:
+            yield (
+                f"{first} and {second} share {pair['shared_claims']} claims; one gives them {median:.1f} times the"
+                " tokens at the median; --airtime brings them as near as the corpora allow"
+            )
 
 
 def _verdict(told: Sequence[dict[str, Any]], equal: dict[str, bool], pairs: Sequence[dict[str, Any]]) -> str:

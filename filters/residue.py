@@ -104,8 +104,8 @@ _HEADER = re.compile(
     re.IGNORECASE,
 )
 _ANY_HEADER = re.compile(
-    rf"^[#*\s]*(?:Task\**:\**\s+(?i:{_ORDERED})|#{{2,3}} (?:Instruction|Response|Input|Human|Assistant"
-    rf"|Output|User)\b\s*:?"
+    rf"^[#*\s]*(?:Task\**:\**\s+(?i:{_ORDERED})|#{{2,3}} (?:Instruction|Response|Input|Assistant|Output|User)\b"
+    r"|#{2,3} Human[ \t]*(?::|$)"  # and not `Human oversight`
     rf"|Human: |(?:---? ?)?(?:BEGIN|END|START)(?: OF)? (?:DOCUMENT|TEXT|OUTPUT|RESPONSE)"
     rf"|Human: (?i:please )?{_ORDERED})",
     re.MULTILINE,
