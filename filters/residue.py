@@ -114,7 +114,8 @@ _LATE_HEADER = re.compile(
     r"[#*\s\[(-]*(?:(?:document|example|sample|text|task) \d+\W*$|(?:human|assistant|response"
     r"|instruction|claims used|assertions used|reflection"
     r"|checklist|self-check|explanation|rationale)\**:?\**(?:$|: ?)|\[?end of document|\(?document ends|"
-    r"(?:next|another) (?:document|example|task)|evaluation\W*$|(?:user|human): |assistant$)",
+    r"(?:next|another) (?:document|example|task)|evaluation\W*$|(?:user|human): |assistant$|"
+    r"(?:score|rating): \d+ ?/ ?\d+\W*$)",
     re.IGNORECASE,
 )
 _ORDER_LINE = re.compile(rf"\W*(?:now )?(?:please )?{_ORDERED}", re.IGNORECASE)
@@ -353,9 +354,7 @@ def find_placeholder(text: str, spec_text: str) -> Finding | None:
     return None
 
 
-_KEYS = frozenset(
-    f"<{key}>" for key in "DEL RET CR NL ESC TAB SPC BS ENTER UP DOWN LEFT RIGHT HOME END".split()
-)
+_KEYS = frozenset(f"<{key}>" for key in "DEL RET CR NL ESC TAB SPC BS ENTER UP DOWN LEFT RIGHT".split())
 _TECHNICAL = re.compile(
     r"(?<!\w)--?[a-z][\w-]+|\b\w+\(\)|\b[a-z]+_[a-z_]+\b|\b[A-Z]+_[A-Z_]+\b|(?<!\w)[~/]\w+/\w+"
     r"|\b\w+\.(?:conf|py|txt|html|h|c|sh|so|el)\b|::|->|\\\w|\b[a-z]+[A-Z]\w+\b"
