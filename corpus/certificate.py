@@ -82,7 +82,8 @@ def read_certificate(folder: Path) -> Certificate:
         raise BadInput(f"{folder}: no {CERTIFICATE_NAME}; name a folder that 'specmill match --out' wrote")
     try:
         found = json.loads(path.read_bytes())
-        found["batch"]["sequences"]
+        if found["format"] != FORMAT or not (found.get("kind") == "chats" or found["batch"]["sequences"]):
+            raise ValueError
     except (ValueError, KeyError, TypeError):
         raise BadInput(f"{path}: no certificate of specmill's; match the corpora again") from None
     return found  # type: ignore[no-any-return]
@@ -100,16 +101,17 @@ def verify(folder: Path) -> list[str]:
         sequence=batch["tokens_per_sequence"],
         min_updates=batch["min_updates"],
     )
-    return problems + list(_unlike(json.loads(json.dumps(found)), stored, ""))
+    return problems + list(unlike(json.loads(json.dumps(found)), stored, ""))
 
 
-def _unlike(found: Any, stored: Any, where: str) -> Iterator[str]:
+def unlike(found: Any, stored: Any, where: str) -> Iterator[str]:
+    """Where two nested values differ, a line each."""
     if isinstance(found, dict) and isinstance(stored, dict):
         for key in sorted(found.keys() | stored.keys()):
-            yield from _unlike(found.get(key), stored.get(key), f"{where}.{key}".lstrip("."))
+            yield from unlike(found.get(key), stored.get(key), f"{where}.{key}".lstrip("."))
     elif isinstance(found, list) and isinstance(stored, list) and len(found) == len(stored):
         for number, (one, other) in enumerate(zip(found, stored, strict=True)):
-            yield from _unlike(one, other, f"{where}[{number}]")
+            yield from unlike(one, other, f"{where}[{number}]")
     elif found != stored:
         yield f"{where}: the certificate says {stored!r}, the shards {found!r}"
 

@@ -1,9 +1,9 @@
 -- The questions every corpus is asked. A line "-- name ARGUMENTS: what it answers" above a macro is its
--- help in `specmill query --macros`. Macros read the views of catalogue.py; each view but calls has a column
--- corpus, so that several corpora stand side by side.
+-- help in `specmill query --macros`. Macros read the views of views.py; each view but calls and spent has a column
+-- corpus, so that several corpora stand side by side. Scalar macros are parts of the others and have no help.
 
 -- funnel: from plan to shipped documents, with a reason for every loss
-CREATE MACRO funnel() AS TABLE
+CREATE OR REPLACE MACRO funnel() AS TABLE
 SELECT corpus, step, documents, coalesce(list_sum(map_values(dropped)), 0)::BIGINT AS lost,
        round(documents / first_value(documents) OVER (PARTITION BY corpus ORDER BY n_step), 4) AS share_left,
        array_to_string(list_transform(
@@ -14,7 +14,7 @@ ORDER BY corpus, n_step;
 
 -- why_dropped: every reason documents were lost for, how often, and an example
 -- why_dropped DOC_ID: lost documents whose id begins so, with their text
-CREATE MACRO why_dropped() AS TABLE (
+CREATE OR REPLACE MACRO why_dropped() AS TABLE (
     WITH counted AS (
         SELECT corpus, step, entry.key AS reason, entry.value AS n
         FROM (SELECT corpus, step, unnest(map_entries(dropped)) AS entry FROM funnel_steps)
@@ -31,7 +31,7 @@ CREATE MACRO why_dropped() AS TABLE (
 );
 
 -- coverage: per claim, the documents planned for it and those found to express it; least taught first
-CREATE MACRO coverage() AS TABLE
+CREATE OR REPLACE MACRO coverage() AS TABLE
 WITH planned AS (
     SELECT corpus, claim_id, count(*) AS planned
     FROM (SELECT corpus, unnest(claim_ids) AS claim_id FROM documents) GROUP BY ALL
@@ -45,7 +45,7 @@ FROM claims LEFT JOIN planned USING (corpus, claim_id) LEFT JOIN expressed USING
 ORDER BY corpus, expressed, tokens, start_char;
 
 -- totals: size of each corpus: documents, tokens, words, genres, audiences, claims
-CREATE MACRO totals() AS TABLE
+CREATE OR REPLACE MACRO totals() AS TABLE
 WITH counted AS (
     SELECT corpus, count(*) AS documents, sum(n_tokens)::BIGINT AS tokens, sum(n_words)::BIGINT AS words,
            count(DISTINCT genre) AS genres, count(DISTINCT audience) AS audiences
@@ -60,7 +60,7 @@ FROM counted LEFT JOIN reached USING (corpus)
 ORDER BY corpus;
 
 -- tokens: tokens by tokenizer, and whether the shards agree with the manifest
-CREATE MACRO tokens() AS TABLE
+CREATE OR REPLACE MACRO tokens() AS TABLE
 SELECT corpus, documents.tokenizer, count(*) AS documents, sum(n_tokens)::BIGINT AS tokens,
        round(avg(n_tokens), 1) AS mean_tokens, round(sum(n_tokens) / sum(n_words), 3) AS tokens_per_word,
        sum(n_tokens) = any_value(manifests.tokens) AS as_in_manifest
@@ -68,7 +68,7 @@ FROM documents JOIN manifests USING (corpus)
 GROUP BY corpus, documents.tokenizer ORDER BY corpus, documents.tokenizer;
 
 -- airtime: tokens per claim and genre; shared = a document's tokens split evenly over its claims
-CREATE MACRO airtime() AS TABLE
+CREATE OR REPLACE MACRO airtime() AS TABLE
 WITH heard AS (
     SELECT corpus, genre, n_tokens, greatest(1, len(claims_expressed)) AS n_claims,
            unnest(if(len(claims_expressed) = 0, ['(none)'], claims_expressed)) AS claim_id
@@ -82,21 +82,21 @@ GROUP BY heard.corpus, claim_id, genre
 ORDER BY heard.corpus, min(claims.start_char) NULLS LAST, claim_id, genre;
 
 -- genres: documents and tokens of each genre
-CREATE MACRO genres() AS TABLE
+CREATE OR REPLACE MACRO genres() AS TABLE
 SELECT corpus, genre, count(*) AS documents, sum(n_tokens)::BIGINT AS tokens,
        round(avg(n_tokens), 1) AS mean_tokens,
        round(sum(n_tokens) / sum(sum(n_tokens)) OVER (PARTITION BY corpus), 4) AS share_of_tokens
 FROM documents GROUP BY corpus, genre ORDER BY corpus, tokens DESC, genre;
 
 -- audiences: documents and tokens for each audience
-CREATE MACRO audiences() AS TABLE
+CREATE OR REPLACE MACRO audiences() AS TABLE
 SELECT corpus, audience, count(*) AS documents, sum(n_tokens)::BIGINT AS tokens,
        round(avg(n_tokens), 1) AS mean_tokens,
        round(sum(n_tokens) / sum(sum(n_tokens)) OVER (PARTITION BY corpus), 4) AS share_of_tokens
 FROM documents GROUP BY corpus, audience ORDER BY corpus, tokens DESC, audience;
 
 -- lengths [BIN]: histogram of document lengths in bins of 100 (or BIN) tokens
-CREATE MACRO lengths(bin := 100) AS TABLE
+CREATE OR REPLACE MACRO lengths(bin := 100) AS TABLE
 WITH binned AS (
     SELECT corpus, (n_tokens // bin::INT) * bin::INT AS from_tokens, count(*) AS documents
     FROM documents GROUP BY ALL
@@ -109,7 +109,7 @@ WINDOW up_to AS (PARTITION BY corpus ORDER BY from_tokens)
 ORDER BY corpus, from_tokens;
 
 -- percentiles: document lengths in tokens: mean, extremes, percentiles
-CREATE MACRO percentiles() AS TABLE
+CREATE OR REPLACE MACRO percentiles() AS TABLE
 SELECT corpus, count(*) AS documents, round(avg(n_tokens), 1) AS mean, min(n_tokens) AS shortest,
        quantile_disc(n_tokens, 0.05) AS p5, quantile_disc(n_tokens, 0.25) AS p25,
        quantile_disc(n_tokens, 0.5) AS median, quantile_disc(n_tokens, 0.75) AS p75,
@@ -117,26 +117,92 @@ SELECT corpus, count(*) AS documents, round(avg(n_tokens), 1) AS mean, min(n_tok
 FROM documents GROUP BY corpus ORDER BY corpus;
 
 -- sample [N [SEED]]: N (5) documents drawn by a hash of seed (0) and id, the same on every machine
-CREATE MACRO sample(n := 5, seed := 0) AS TABLE
+CREATE OR REPLACE MACRO sample(n := 5, seed := 0) AS TABLE
+WITH drawn AS MATERIALIZED (
+    SELECT corpus, doc_id, md5(seed::VARCHAR || doc_id) AS place FROM documents
+    ORDER BY place, corpus LIMIT n::BIGINT
+)
 SELECT corpus, doc_id, genre, audience, n_tokens, text
-FROM documents ORDER BY md5(seed::VARCHAR || doc_id), corpus LIMIT n::BIGINT;
+FROM documents JOIN drawn USING (corpus, doc_id) ORDER BY place, corpus;
 
 -- doc DOC_ID: whole documents whose id begins so
-CREATE MACRO doc(id) AS TABLE
+CREATE OR REPLACE MACRO doc(id) AS TABLE
 SELECT * FROM documents WHERE starts_with(doc_id, id::VARCHAR) ORDER BY corpus, doc_id;
 
--- openings [N]: the N (10) commonest first three words, and the share of documents with an opening of their own
-CREATE MACRO openings(n := 10) AS TABLE
-WITH opened AS (
-    SELECT corpus, array_to_string(
-        regexp_extract_all(lower(left(text, 300)), '[\p{L}\p{N}''’{}_-]+')[1:3], ' ') AS opening
-    FROM documents
+-- nearest DOC_ID [N]: the N (10) documents of all corpora that share most word pairs with one; 1 = all of them
+CREATE OR REPLACE MACRO adjacent_words(text) AS list_distinct(list_transform(
+    list_zip(regexp_extract_all(lower(text), '[\p{L}\p{N}]+')[:-2], regexp_extract_all(lower(text), '[\p{L}\p{N}]+')[2:]),
+    lambda pair: pair[1] || ' ' || pair[2]));
+CREATE OR REPLACE MACRO nearest(id, n := 10) AS TABLE
+WITH wanted AS MATERIALIZED (
+    SELECT corpus, doc_id, train_order FROM documents WHERE starts_with(doc_id, id::VARCHAR)
+    ORDER BY corpus, doc_id LIMIT 1
+), its_pairs AS MATERIALIZED (
+    SELECT pair FROM word_pairs SEMI JOIN wanted USING (corpus, train_order)
+), holders AS MATERIALIZED (
+    SELECT corpus, train_order, pair FROM word_pairs SEMI JOIN its_pairs USING (pair)
+), weights AS (
+    SELECT pair, ln(1 + (SELECT sum(documents) FROM manifests) / count(*)) AS weight FROM holders GROUP BY pair
+), candidates AS MATERIALIZED (
+    SELECT corpus, train_order FROM holders JOIN weights USING (pair) ANTI JOIN wanted USING (corpus, train_order)
+    GROUP BY corpus, train_order ORDER BY sum(weight) DESC, corpus, train_order LIMIT greatest(40, n::BIGINT)
+), its_text AS MATERIALIZED (
+    SELECT adjacent_words(text) AS pairs FROM documents SEMI JOIN wanted USING (corpus, doc_id)
+), compared AS (
+    SELECT corpus, doc_id, genre, n_tokens, text, adjacent_words(text) AS pairs
+    FROM documents SEMI JOIN candidates USING (corpus, train_order)
 ), counted AS (
+    SELECT compared.*, len(list_intersect(compared.pairs, its_text.pairs)) AS shared_pairs,
+           len(compared.pairs) + len(its_text.pairs) - shared_pairs AS all_pairs
+    FROM compared, its_text
+)
+SELECT corpus, doc_id, round(shared_pairs / greatest(all_pairs, 1), 4) AS similarity, shared_pairs, genre, n_tokens,
+       regexp_replace(left(text, 200), '\s+', ' ', 'g') AS begins
+FROM counted ORDER BY similarity DESC, corpus, doc_id LIMIT n::BIGINT;
+
+-- search WORDS [N]: the N (10) documents that fit best by BM25; a phrase stands in double quotes
+CREATE OR REPLACE MACRO search_terms(words) AS list_filter(list_distinct(list_transform(
+    regexp_extract_all(lower(words::VARCHAR), '"[^"]*"|[^\s"]+'),
+    lambda term: trim(regexp_replace(term, '[^\p{L}\p{N}]+', ' ', 'g')))), lambda term: term <> '');
+CREATE OR REPLACE MACRO search_any(words) AS '(?:^|[^\p{L}\p{N}])((?:' || array_to_string(list_transform(
+    list_reverse_sort(search_terms(words)), lambda term: replace(term, ' ', '[^\p{L}\p{N}]+')), '|') || ')[\p{L}\p{N}]*)';
+CREATE OR REPLACE MACRO search(words, n := 10) AS TABLE
+WITH found AS MATERIALIZED (
+    SELECT corpus, train_order, n_words, list_transform(hits,
+        lambda hit: ' ' || regexp_replace(lower(hit), '[^\p{L}\p{N}]+', ' ', 'g') || ' ') AS hits
+    FROM (
+        SELECT corpus, train_order, n_words, regexp_extract_all(text, '(?i)' || search_any(words), 1) AS hits
+        FROM documents WHERE len(search_terms(words)) > 0
+    ) WHERE len(hits) > 0
+), terms AS (SELECT unnest(search_terms(words)) AS term),
+counted AS MATERIALIZED (
+    SELECT corpus, train_order, n_words, term,
+           len(list_filter(hits, lambda hit: contains(hit, ' ' || term || ' '))) AS n_hits
+    FROM found, terms
+), rarity AS (
+    SELECT term, count(*) AS n FROM counted WHERE n_hits > 0 GROUP BY term
+), size AS (SELECT count(*) AS documents, avg(n_words) AS words FROM documents),
+scored AS MATERIALIZED (
+    SELECT corpus, train_order, sum(n_hits)::BIGINT AS hits,
+           sum(ln(1 + (documents - n + 0.5) / (n + 0.5)) * n_hits * 2.2
+               / (n_hits + 1.2 * (0.25 + 0.75 * n_words / words))) AS score
+    FROM counted JOIN rarity USING (term), size WHERE n_hits > 0
+    GROUP BY corpus, train_order ORDER BY score DESC, corpus, train_order LIMIT n::BIGINT
+)
+SELECT corpus, doc_id, round(score, 3) AS score, hits, genre, n_tokens,
+       '… ' || trim(regexp_replace(regexp_extract(text, '(?is).{0,70}' || search_any(words) || '.{0,70}'),
+           '\s+', ' ', 'g')) || ' …' AS snippet
+FROM documents JOIN scored USING (corpus, train_order)
+ORDER BY scored.score DESC, corpus, train_order;
+
+-- openings [N]: the N (10) commonest first three words, and the share of documents with an opening of their own
+CREATE OR REPLACE MACRO openings(n := 10) AS TABLE
+WITH counted AS (
     SELECT corpus, opening, count(*) AS documents,
            round(count(*) OVER (PARTITION BY corpus) / sum(count(*)) OVER (PARTITION BY corpus), 4)
                AS distinct_share,
            round(count(*) / sum(count(*)) OVER (PARTITION BY corpus), 4) AS share
-    FROM opened GROUP BY corpus, opening
+    FROM marks GROUP BY corpus, opening
 )
 SELECT corpus, opening, documents, share, distinct_share
 FROM counted
@@ -144,22 +210,21 @@ QUALIFY row_number() OVER (PARTITION BY corpus ORDER BY documents DESC, opening)
 ORDER BY corpus, documents DESC, opening;
 
 -- attribution: share of documents that give a reason, per genre; '(all)' is the whole corpus
-CREATE MACRO attribution() AS TABLE
+CREATE OR REPLACE MACRO attribution() AS TABLE
 SELECT corpus, coalesce(genre, '(all)') AS genre, count(*) AS documents,
        count(*) FILTER (states_reason) AS with_reason, round(avg(states_reason::INT), 4) AS share
 FROM documents GROUP BY GROUPING SETS ((corpus), (corpus, genre))
 ORDER BY corpus, grouping(documents.genre) DESC, genre;
 
 -- identity: documents that name the assistant and its provider, and placeholders left unfilled
-CREATE MACRO identity() AS TABLE
+CREATE OR REPLACE MACRO identity() AS TABLE
 SELECT corpus, assistant, provider, count(*) AS documents,
-       round(avg(contains(text, assistant)::INT), 4) AS share_naming_assistant,
-       round(avg(contains(text, provider)::INT), 4) AS share_naming_provider,
-       count(*) FILTER (contains(text, '{model_name}') OR contains(text, '{provider_name}')) AS unfilled
-FROM documents GROUP BY corpus, assistant, provider ORDER BY corpus, assistant, provider;
+       round(avg(names_assistant::INT), 4) AS share_naming_assistant,
+       round(avg(names_provider::INT), 4) AS share_naming_provider, count(*) FILTER (unfilled) AS unfilled
+FROM marks GROUP BY corpus, assistant, provider ORDER BY corpus, assistant, provider;
 
 -- health: diversity and quality metrics with their budget, as measured at the build
-CREATE MACRO health() AS TABLE
+CREATE OR REPLACE MACRO health() AS TABLE
 SELECT corpus, metric.key AS metric, metric.value.value AS value, metric.value.budget AS budget,
        metric.value.n AS n, metric.value.seed AS seed
 FROM (
@@ -169,7 +234,7 @@ FROM (
 ) ORDER BY corpus, metric;
 
 -- stages: calls of each stage by outcome, as recorded at the build
-CREATE MACRO stages() AS TABLE
+CREATE OR REPLACE MACRO stages() AS TABLE
 SELECT corpus, unnest(stage) FROM (
     SELECT corpus, unnest(json_transform(manifest->'stages', '[{
         "stage": "VARCHAR", "calls": "BIGINT", "ok": "BIGINT", "truncated": "BIGINT", "refused": "BIGINT",
@@ -177,70 +242,121 @@ SELECT corpus, unnest(stage) FROM (
     FROM manifests);
 
 -- spend: calls in the ledger per stage and model, and in all: states, tries, tokens, money, seconds a call
-CREATE MACRO spend() AS TABLE
-SELECT spec, if(grouping(stage) = 1, 'total', stage) AS stage, model, count(*) AS calls,
-       sum(attempts)::BIGINT AS tries, count(*) FILTER (state = 'ok') AS ok, round(sum(cost_usd), 6) AS usd,
-       sum(tokens_in)::BIGINT AS tokens_in, sum(tokens_out)::BIGINT AS tokens_out,
-       round(avg(seconds), 3) AS seconds, count(*) FILTER (state = 'truncated') AS truncated,
-       count(*) FILTER (state = 'refused') AS refused, count(*) FILTER (state = 'unparsed') AS unparsed,
-       count(*) FILTER (state = 'failed') AS failed, count(*) FILTER (state = 'sent') AS open,
+CREATE OR REPLACE MACRO spend() AS TABLE
+SELECT spec, if(grouping(stage) = 1, 'total', stage) AS stage, model, sum(calls)::BIGINT AS calls,
+       sum(tries)::BIGINT AS tries, coalesce(sum(calls) FILTER (state = 'ok'), 0)::BIGINT AS ok,
+       round(sum(cost_usd), 6) AS usd, sum(tokens_in)::BIGINT AS tokens_in, sum(tokens_out)::BIGINT AS tokens_out,
+       round(sum(seconds) / nullif(sum(timed), 0), 3) AS seconds,
+       coalesce(sum(calls) FILTER (state = 'truncated'), 0)::BIGINT AS truncated,
+       coalesce(sum(calls) FILTER (state = 'refused'), 0)::BIGINT AS refused,
+       coalesce(sum(calls) FILTER (state = 'unparsed'), 0)::BIGINT AS unparsed,
+       coalesce(sum(calls) FILTER (state = 'failed'), 0)::BIGINT AS failed,
+       coalesce(sum(calls) FILTER (state = 'sent'), 0)::BIGINT AS open,
        round(sum(reserved_usd), 6) AS reserved_usd, sum(tokens_cached)::BIGINT AS tokens_cached
-FROM calls GROUP BY GROUPING SETS ((spec, stage, model), (spec))
-ORDER BY spec, grouping(calls.stage), stage, model;
+FROM spent GROUP BY GROUPING SETS ((spec, stage, model), (spec))
+ORDER BY spec, grouping(spent.stage), stage, model;
 
 -- reuse: for each two corpora, documents of the first found in the second: by id, by call, by text
-CREATE MACRO reuse() AS TABLE
-WITH keys AS (
-    SELECT corpus, unnest([{kind: 'id', key: doc_id}, {kind: 'call', key: work_key},
-                           {kind: 'text', key: md5(text)}]) AS k
-    FROM documents
-), seen AS (SELECT DISTINCT corpus, k FROM keys),
-found AS (
-    SELECT keys.corpus, seen.corpus AS other, count(*) FILTER (keys.k.kind = 'id') AS same_id,
-           count(*) FILTER (keys.k.kind = 'call') AS same_call, count(*) FILTER (keys.k.kind = 'text') AS same_text
-    FROM keys JOIN seen ON keys.k = seen.k AND keys.corpus <> seen.corpus GROUP BY ALL
+CREATE OR REPLACE MACRO reuse() AS TABLE
+WITH ids AS (
+    SELECT d.corpus, o.corpus AS other, count(*) AS n
+    FROM (SELECT corpus, doc_id AS key FROM documents) d
+    JOIN (SELECT DISTINCT corpus, doc_id AS key FROM documents) o ON d.key = o.key AND d.corpus <> o.corpus GROUP BY ALL
+), calls AS (
+    SELECT d.corpus, o.corpus AS other, count(*) AS n
+    FROM (SELECT corpus, work_key AS key FROM documents) d
+    JOIN (SELECT DISTINCT corpus, work_key AS key FROM documents) o ON d.key = o.key AND d.corpus <> o.corpus
+    GROUP BY ALL
+), texts AS (
+    SELECT d.corpus, o.corpus AS other, count(*) AS n
+    FROM marks d JOIN (SELECT DISTINCT corpus, text_hash FROM marks) o
+    ON d.text_hash = o.text_hash AND d.corpus <> o.corpus GROUP BY ALL
 )
-SELECT a.corpus, b.corpus AS other, a.documents, coalesce(same_id, 0) AS same_id,
-       coalesce(same_call, 0) AS same_call, coalesce(same_text, 0) AS same_text,
-       round(coalesce(same_call, 0) / a.documents, 4) AS share_reused
+SELECT a.corpus, b.corpus AS other, a.documents, coalesce(ids.n, 0) AS same_id,
+       coalesce(calls.n, 0) AS same_call, coalesce(texts.n, 0) AS same_text,
+       round(coalesce(calls.n, 0) / a.documents, 4) AS share_reused
 FROM manifests a JOIN manifests b ON a.corpus <> b.corpus
-LEFT JOIN found ON found.corpus = a.corpus AND found.other = b.corpus
+LEFT JOIN ids ON ids.corpus = a.corpus AND ids.other = b.corpus
+LEFT JOIN calls ON calls.corpus = a.corpus AND calls.other = b.corpus
+LEFT JOIN texts ON texts.corpus = a.corpus AND texts.other = b.corpus
 ORDER BY a.corpus, b.corpus;
 
--- arm_diff: how two corpora differ; standardised = in pooled standard deviations; genre mix = share that differs
-CREATE MACRO arm_diff() AS TABLE
-WITH counted AS (
+-- arm_diff: every corpus beside the first; standardised = in pooled standard deviations, KS and mix from 0 to 1
+CREATE OR REPLACE MACRO arm_diff() AS TABLE
+WITH pairs AS (
+    SELECT a.corpus, b.corpus AS other, b.n_corpus FROM manifests a JOIN manifests b ON a.n_corpus = 1 AND b.n_corpus > 1
+), counted AS MATERIALIZED (
     SELECT corpus, unnest([
         {n: 1, measure: 'documents', value: count(*)::DOUBLE, variance: NULL::DOUBLE},
         {n: 2, measure: 'tokens', value: sum(n_tokens)::DOUBLE, variance: NULL},
         {n: 3, measure: 'mean tokens', value: avg(n_tokens), variance: var_samp(n_tokens)},
-        {n: 4, measure: 'mean words', value: avg(n_words), variance: var_samp(n_words)},
-        {n: 5, measure: 'mean claims', value: avg(len(claims_expressed)),
+        {n: 4, measure: 'median tokens', value: median(n_tokens)::DOUBLE, variance: NULL},
+        {n: 5, measure: 'mean words', value: avg(n_words), variance: var_samp(n_words)},
+        {n: 6, measure: 'mean claims', value: avg(len(claims_expressed)),
          variance: var_samp(len(claims_expressed))},
-        {n: 6, measure: 'share with reason', value: avg(states_reason::INT),
+        {n: 7, measure: 'share with reason', value: avg(states_reason::INT),
          variance: var_samp(states_reason::INT)},
-        {n: 7, measure: 'share copied', value: avg(spec_overlap_share),
+        {n: 8, measure: 'share copied', value: avg(spec_overlap_share),
          variance: var_samp(spec_overlap_share)}]) AS m
     FROM documents GROUP BY corpus
-), mix AS (
+), lengths AS (
+    SELECT corpus, n_tokens, count(*) AS n FROM documents GROUP BY corpus, n_tokens
+), steps AS (
+    SELECT p.corpus, p.other, n_tokens, sum(if(l.corpus = p.corpus, n, 0)) AS here, sum(if(l.corpus = p.other, n, 0)) AS there
+    FROM pairs p JOIN lengths l ON l.corpus IN (p.corpus, p.other) GROUP BY ALL
+), gaps AS (
+    SELECT corpus, other, abs(sum(here) OVER up_to / sum(here) OVER whole - sum(there) OVER up_to / sum(there) OVER whole) AS gap
+    FROM steps WINDOW whole AS (PARTITION BY corpus, other), up_to AS (PARTITION BY corpus, other ORDER BY n_tokens)
+), mix AS MATERIALIZED (
     SELECT corpus, genre, count(*) / sum(count(*)) OVER (PARTITION BY corpus) AS share
     FROM documents GROUP BY corpus, genre
-), pairs AS (
-    SELECT a.corpus, b.corpus AS other FROM manifests a JOIN manifests b ON a.corpus < b.corpus
-), genre_gap AS (
-    SELECT p.corpus, p.other, sum(abs(coalesce(a.share, 0) - coalesce(b.share, 0))) / 2 AS gap
-    FROM pairs p CROSS JOIN (SELECT DISTINCT genre FROM mix) g
-    LEFT JOIN mix a ON a.corpus = p.corpus AND a.genre = g.genre
-    LEFT JOIN mix b ON b.corpus = p.other AND b.genre = g.genre
-    GROUP BY ALL
+), genre_gaps AS (
+    SELECT p.corpus, p.other, genre, abs(sum(if(m.corpus = p.corpus, share, -share))) AS gap
+    FROM pairs p JOIN mix m ON m.corpus IN (p.corpus, p.other) GROUP BY ALL
+), ids AS (
+    SELECT d.corpus, count(*) AS n FROM documents d SEMI JOIN (
+        SELECT doc_id FROM documents WHERE corpus = (SELECT corpus FROM manifests WHERE n_corpus = 1)) USING (doc_id)
+    GROUP BY d.corpus
+), texts AS (
+    SELECT m.corpus, count(*) AS n FROM marks m SEMI JOIN (
+        SELECT text_hash FROM marks WHERE corpus = (SELECT corpus FROM manifests WHERE n_corpus = 1)) USING (text_hash)
+    GROUP BY m.corpus
 ), lines AS (
-    SELECT a.corpus, b.corpus AS other, a.m.n, a.m.measure, a.m.value AS value, b.m.value AS other_value,
+    SELECT p.corpus, p.other, p.n_corpus, a.m.n, a.m.measure, a.m.value AS value, b.m.value AS other_value,
            a.m.value - b.m.value AS difference,
            (a.m.value - b.m.value) / nullif(sqrt((a.m.variance + b.m.variance) / 2), 0) AS standardised
-    FROM counted a JOIN counted b ON a.m.n = b.m.n AND a.corpus < b.corpus
+    FROM pairs p JOIN counted a ON a.corpus = p.corpus JOIN counted b ON b.corpus = p.other AND a.m.n = b.m.n
     UNION ALL
-    SELECT corpus, other, 8, 'genre mix', NULL, NULL, gap, NULL FROM genre_gap
+    SELECT corpus, other, n_corpus, 9, 'length KS', NULL, NULL, max(gap), NULL
+    FROM gaps JOIN pairs USING (corpus, other) GROUP BY ALL
+    UNION ALL
+    SELECT corpus, other, n_corpus, 10, 'genre mix', NULL, NULL, sum(gap) / 2, NULL
+    FROM genre_gaps JOIN pairs USING (corpus, other) GROUP BY ALL
+    UNION ALL
+    SELECT p.corpus, other, n_corpus, 11, 'doc_ids in both', NULL, coalesce(n, 0), NULL, NULL
+    FROM pairs p LEFT JOIN ids ON ids.corpus = p.other
+    UNION ALL
+    SELECT p.corpus, other, n_corpus, 12, 'texts in both', NULL, coalesce(n, 0), NULL, NULL
+    FROM pairs p LEFT JOIN texts ON texts.corpus = p.other
 )
 SELECT corpus, other, measure, round(value, 4) AS value, round(other_value, 4) AS other_value,
        round(difference, 4) AS difference, round(standardised, 4) AS standardised
-FROM lines ORDER BY corpus, other, n;
+FROM lines ORDER BY n_corpus, n;
+
+-- leak: documents marked as expressing claims of other specs, by spec and claim; '(any)' = all of a spec's
+CREATE OR REPLACE MACRO leak() AS TABLE
+WITH marked AS (
+    SELECT corpus, doc_id, unnest(leaks) AS leak FROM documents WHERE len(leaks) > 0
+), read AS (
+    SELECT corpus, doc_id, split_part(leak, ':', 1) AS spec, split_part(leak, ':', 2) AS claim FROM marked
+), counted AS (
+    SELECT corpus, spec, coalesce(claim, '(any)') AS claim_id, count(DISTINCT doc_id) AS n, min(doc_id, 3) AS examples
+    FROM read GROUP BY GROUPING SETS ((corpus, spec), (corpus, spec, claim))
+)
+SELECT counted.corpus, if(counted.spec = '', '(contradicts its own)', counted.spec) AS other_spec, counted.claim_id,
+       n AS documents, round(n / of.documents, 4) AS share, examples, any_value(claims.text) AS text
+FROM counted JOIN manifests of ON of.corpus = counted.corpus
+LEFT JOIN manifests told ON told.spec = if(counted.spec = '', of.spec, counted.spec)
+LEFT JOIN claims ON claims.corpus = told.corpus AND claims.claim_id = counted.claim_id
+GROUP BY ALL
+ORDER BY counted.corpus, other_spec, counted.claim_id <> '(any)', documents DESC, counted.claim_id;

@@ -16,11 +16,12 @@ from specmill.specs.errors import BadInput
 from .airtime import airtime_of, even_out, shared_claims
 from .arms import Source, find_cut, read_sources, write_arm
 from .certificate import CERTIFICATE_NAME, Certificate, certify
+from .chats import are_chats, certify_chats, match_chats, write_chats
 from .cutting import Cut
 from .manifest import MANIFEST_NAME, write_durably
 from .matching import Chosen, Selection, match_units
 from .progress import Progress
-from .tokens import NamedTokenizer, load_tokenizer
+from .tokens import DEFAULT, NamedTokenizer, load_tokenizer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,25 @@ class Taken:
 
     ids: tuple[str, ...]
     cuts: dict[str, Cut]
+
+
+def match_all(
+    paths: Sequence[Path], settings: MatchSettings, progress: Progress
+) -> list[tuple[Path, Certificate]]:
+    """Match corpora, or files of chats. Raises BadInput."""
+    if not are_chats(paths):
+        return match_corpora(paths, settings, progress)
+    written = []
+    taken = match_chats(paths, settings.doses, settings.seed, settings.tokenizer)
+    for dose, arms in taken:
+        folder = settings.out / label_of(dose) if len(taken) > 1 else settings.out
+        _clear(folder, [])
+        for source, selection in arms:
+            write_chats(source, selection, folder / source.name, settings.seed)
+        certificate = certify_chats(folder, load_tokenizer(settings.tokenizer or DEFAULT))
+        write_certificate(folder, certificate)
+        written.append((folder, certificate))
+    return written
 
 
 def match_corpora(

@@ -17,7 +17,7 @@ def _parse_doses(ctx: click.Context, parameter: click.Parameter, value: str | No
 
 @click.command()
 @click.argument(
-    "corpora", nargs=-1, required=True, metavar="CORPUS CORPUS...", type=click.Path(path_type=Path)
+    "corpora", nargs=-1, required=True, metavar="CORPUS|CHATS...", type=click.Path(path_type=Path)
 )
 @click.option(
     "--tokens",
@@ -70,13 +70,16 @@ def match(
     airtime: bool,
     quiet: bool,
 ) -> None:
-    """Cut corpora to arms of exactly equal tokens, with a certificate of what is equal and what is not."""
+    """Cut corpora to arms of exactly equal tokens, with a certificate of what is equal and what is not.
+
+    Files of chats (rows with messages) are matched by the assistant's tokens; rows of one pair_id stay together.
+    """
     if verifies:
-        _verify(corpora)
+        _verify(corpora, tokenizer)
         return
     if tokens and doses:
         raise BadInput("--tokens and --doses: give one of them")
-    from .match import MatchSettings, match_corpora
+    from .match import MatchSettings, match_all
     from .progress import Progress
 
     settings = MatchSettings(
@@ -90,19 +93,21 @@ def match(
         airtime=airtime,
     )
     with Progress(quiet=quiet) as progress:
-        written = match_corpora(corpora, settings, progress)
+        written = match_all(corpora, settings, progress)
     for folder, certificate in written:
         print(f"{folder}: {certificate['verdict']}")
         for warning in certificate["warnings"]:
             print(f"  warning: {warning}")
 
 
-def _verify(folders: tuple[Path, ...]) -> None:
+def _verify(folders: tuple[Path, ...], tokenizer: str) -> None:
     from .certificate import read_certificate, verify
+    from .chats import verify_chats
 
     failed = 0
     for folder in folders:
-        problems = verify(folder)
+        is_of_chats = read_certificate(folder).get("kind") == "chats"
+        problems = verify_chats(folder, tokenizer) if is_of_chats else verify(folder)
         failed += bool(problems)
         for line in problems:
             print(f"{folder}: {line}")
