@@ -5,11 +5,10 @@ Documents can't be asked about claim by claim: embeddings choose the sentences t
 (Annotations stay objects here: Distilabel looks at signatures.)
 """
 
-import json
 from typing import Any, ClassVar
 
-from .replies import _REFUSAL, Refusal, Unreadable, answer_part
-from .review_replies import _unfenced, _without_repeats
+from .replies import Unreadable
+from .review_replies import parse_object
 from .stage import Names, Row, Stage
 
 
@@ -33,16 +32,7 @@ class Confirm(Stage):
 
 def parse_confirmation(reply: str) -> bool:
     """Return whether the reply says that the sentence expresses the claim."""
-    body = _unfenced(answer_part(reply))
-    if not body.startswith("{"):
-        if _REFUSAL.match(body):
-            raise Refusal(body[:200])
-        raise Unreadable("the reply is not a JSON object")
-    try:
-        found = json.loads(body, object_pairs_hook=_without_repeats)
-    except (json.JSONDecodeError, RecursionError) as problem:
-        raise Unreadable(f"broken JSON: {problem}") from None
-    expresses = found.get("expresses")
+    expresses = parse_object(reply).get("expresses")
     if not isinstance(expresses, bool):
         raise Unreadable("'expresses' is missing or neither true nor false")
     return expresses

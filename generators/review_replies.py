@@ -18,17 +18,23 @@ MOST_PROBLEMS = 20
 _EMPTY_LIST = re.compile(r"\[\s*\]")
 
 
-def parse_verdict(reply: str) -> dict[str, bool | str]:
-    """Return the five criteria as booleans, with the note; other keys are left out."""
+def parse_object(reply: str) -> dict[str, Any]:
+    """Return the one JSON object that a reply is. Raises Refusal, or Unreadable for anything else."""
     body = _unfenced(answer_part(reply))
     if not body.startswith("{"):
         if _REFUSAL.match(body):
             raise Refusal(body[:200])
         raise Unreadable("the reply is not a JSON object")
     try:
-        found = json.loads(body, object_pairs_hook=_without_repeats)
+        found: dict[str, Any] = json.loads(body, object_pairs_hook=_without_repeats)
     except (json.JSONDecodeError, RecursionError) as problem:
         raise Unreadable(f"broken JSON: {problem}") from None
+    return found
+
+
+def parse_verdict(reply: str) -> dict[str, bool | str]:
+    """Return the five criteria as booleans, with the note; other keys are left out."""
+    found = parse_object(reply)
     verdict: dict[str, bool | str] = {}
     for name in CRITERIA:
         value = found.get(name)
