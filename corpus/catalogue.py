@@ -1,4 +1,4 @@
-"""Corpora as a DuckDB database: views over the files, macros from `macros.sql`, nothing writable.
+"""Corpora as a DuckDB database: views from `views.py` over the files, macros from `macros.sql`, nothing writable.
 
 Which SQL a user may run and how rows are printed is in `query_command.py` and `tables.py`.
 pyarrow is imported for the ledger only: it would double the start-up time of every other query.
@@ -20,55 +20,31 @@ import duckdb
 from specmill.specs.errors import BadInput, WorkFailed
 
 from .manifest import Manifest, read_manifest
+from .views import (
+    CALL_COLUMNS,
+    CLAIM_COLUMNS,
+    DOCUMENTS,
+    DROPPED_COLUMNS,
+    MANIFEST_VIEWS,
+    MARKS,
+    MARKS_FILE,
+    PAIRS,
+    PAIRS_FILE,
+    SPENT_COLUMNS,
+    STAMP_KEY,
+    computed,
+    create_view,
+    sql_string,
+    stamp,
+    union_view,
+)
 
 MACROS = Path(__file__).with_name("macros.sql")
 WORK_FOLDER = ".work"
 
-# The columns of views that may have no file behind them.
-_CLAIMS = (
-    "corpus VARCHAR, claim_id VARCHAR, start_char INT, end_char INT, heading_path VARCHAR[], kind VARCHAR, "
-    "text VARCHAR, rule_id VARCHAR, gives_reason BOOLEAN, paragraph INT"
-)
-_DROPPED = (
-    "corpus VARCHAR, doc_id VARCHAR, stage VARCHAR, reason VARCHAR, detail VARCHAR, work_key VARCHAR, "
-    "genre VARCHAR, text VARCHAR"
-)
-_CALLS = {
-    "key": "VARCHAR",
-    "spec": "VARCHAR",
-    "stage": "VARCHAR",
-    "model": "VARCHAR",
-    "state": "VARCHAR",
-    "attempts": "BIGINT",
-    "tokens_in": "BIGINT",
-    "tokens_cached": "BIGINT",
-    "tokens_out": "BIGINT",
-    "cost_usd": "DOUBLE",
-    "reserved_usd": "DOUBLE",
-    "seconds": "DOUBLE",
-    "finish": "VARCHAR",
-    "error": "VARCHAR",
-}
 # What the ledger calls money, in billionths of a dollar; and the columns that older ledgers lack.
 _NANO_USD = {"cost_usd": "cost_nano_usd", "reserved_usd": "reserved_nano_usd"}
 _LATER_COLUMNS = {"tokens_cached", "cost_nano_usd", "reserved_nano_usd", "seconds"}
-
-_MANIFEST_VIEWS = """
-CREATE VIEW manifests AS
-SELECT corpus, manifest->>'$.spec.name' AS spec, manifest->>'$.spec.sha256' AS spec_sha256,
-       manifest->>'$.spec.principle' AS principle, manifest->>'$.spec.mode' AS mode,
-       manifest->>'$.identity.assistant' AS assistant, manifest->>'$.identity.provider' AS provider,
-       manifest->>'$.configuration.writer_model' AS writer_model,
-       manifest->>'$.tokenizer.name' AS tokenizer, (manifest->>'$.totals.documents')::BIGINT AS documents,
-       (manifest->>'$.totals.tokens')::BIGINT AS tokens, manifest
-FROM manifest_files;
-CREATE VIEW funnel_steps AS
-SELECT corpus, n_step, unnest(step) FROM (
-    SELECT corpus, generate_subscripts(steps, 1) AS n_step, unnest(steps) AS step FROM (
-        SELECT corpus, json_transform(manifest->'funnel',
-            '[{"step": "VARCHAR", "documents": "BIGINT", "dropped": "MAP(VARCHAR, BIGINT)"}]') AS steps
-        FROM manifest_files));
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,24 +60,34 @@ def list_macros() -> list[Macro]:
     return [Macro(name, arguments.strip(), description) for name, arguments, description in found]
 
 
-def open_catalogue(corpora: Sequence[Path], *, with_calls: bool = True) -> duckdb.DuckDBPyConnection:
-    """Views documents, claims, dropped, calls, manifests and funnel_steps over these corpora, and the macros.
+def open_catalogue(
+    corpora: Sequence[Path], *, with_calls: bool = True, for_sql: str | None = None
+) -> duckdb.DuckDBPyConnection:
+    """All views over these corpora, and the macros.
 
-    The connection lives in memory and can read nothing but the files of these corpora.
-    `with_calls=False` leaves the view calls empty and saves reading the ledger.
+    The connection lives in memory and can read nothing but the files of these corpora. `with_calls=False` leaves
+    what comes from the ledger empty; so does `for_sql`, a statement, where that statement does not ask for it.
     """
     manifests = {name: (folder, read_manifest(folder)) for name, folder in _names(corpora).items()}
     connection = duckdb.connect(":memory:", config=_offline())
-    connection.execute("CREATE TABLE manifest_files (corpus VARCHAR, manifest JSON)")
-    rows = [(name, json.dumps(manifest)) for name, (_, manifest) in manifests.items()]
-    connection.executemany("INSERT INTO manifest_files VALUES (?, ?)", rows)
-    connection.execute(_MANIFEST_VIEWS)
+    connection.execute("CREATE TABLE manifest_files (n_corpus INT, corpus VARCHAR, manifest JSON)")
+    rows = [(n, name, json.dumps(manifest)) for n, (name, (_, manifest)) in enumerate(manifests.items(), 1)]
+    connection.executemany("INSERT INTO manifest_files VALUES (?, ?, ?)", rows)
+    connection.execute(MANIFEST_VIEWS)
     files = _create_views(connection, manifests)
-    _create_calls(connection, manifests, with_calls)
+    _create_calls(connection, manifests, _ledger_tables(for_sql) if with_calls else ())
     connection.execute(MACROS.read_text("utf-8"))
-    connection.execute(f"SET allowed_paths = {_sql_list(files)}")
+    connection.execute(f"SET allowed_paths = [{', '.join(_quoted(files))}]")
     connection.execute("SET enable_external_access = false; SET lock_configuration = true")
     return connection
+
+
+def _ledger_tables(sql: str | None) -> Sequence[str]:
+    """Which of the two tables a statement asks for: summing the ledger is much faster than copying it."""
+    names = {"calls": "calls", "spent": "spent", "spend": "spent"}
+    if sql is None:
+        return ("calls", "spent")
+    return sorted({names[word] for word in re.findall(r"\w+", sql.lower()) if word in names})
 
 
 def _offline() -> dict[str, str | bool | int | float | list[str]]:
@@ -139,12 +125,47 @@ def _create_views(
         claims[name] = [path for path in [folder / "claims.parquet"] if path.is_file()]
         dropped[name] = [path for path in [work_folder(folder) / "dropped.parquet"] if path.is_file()]
     try:
-        connection.execute(_view("documents", documents, ""))
-        connection.execute(_view("claims", claims, _CLAIMS))
-        connection.execute(_view("dropped", dropped, _DROPPED))
+        for view, paths, columns in (
+            ("located", documents, ""),
+            ("claims", claims, CLAIM_COLUMNS),
+            ("dropped", dropped, DROPPED_COLUMNS),
+        ):
+            quoted = {name: _quoted(group) for name, group in paths.items()}
+            connection.execute(union_view(view, quoted, columns))
+        connection.execute(create_view("documents", DOCUMENTS))
+        marks = _create_text_views(connection, manifests)
     except duckdb.Error as error:
         raise WorkFailed(f"a file of the corpus cannot be read: {one_line(error)}; rebuild it") from None
-    return [path for group in (documents, claims, dropped) for paths in group.values() for path in paths]
+    groups = (*documents.values(), *claims.values(), *dropped.values(), marks)
+    return [path for group in groups for path in group]
+
+
+def _create_text_views(
+    connection: duckdb.DuckDBPyConnection, manifests: dict[str, tuple[Path, Manifest]]
+) -> list[Path]:
+    """Create marks and word_pairs, from files that fit the shards or from the texts; the files they read."""
+    used = []
+    for view, file, select in (("marks", MARKS_FILE, MARKS), ("word_pairs", PAIRS_FILE, PAIRS)):
+        parts = []
+        for name, (folder, manifest) in manifests.items():
+            source = f"read_parquet([{', '.join(_quoted([folder / file]))}])"
+            if _fits(connection, folder / file, manifest):
+                used.append(folder / file)
+                parts.append(f"SELECT {sql_string(name)} AS corpus, * FROM {source}")
+            else:
+                source = f"(SELECT * FROM documents WHERE corpus = {sql_string(name)})"
+                parts.append(computed(select, source, with_corpus=True))
+        connection.execute(create_view(view, " UNION ALL BY NAME ".join(parts)))
+    return used
+
+
+def _fits(connection: duckdb.DuckDBPyConnection, file: Path, manifest: Manifest) -> bool:
+    if not file.is_file():
+        return False
+    found = connection.execute(
+        "SELECT value::VARCHAR FROM parquet_kv_metadata(?) WHERE key::VARCHAR = ?", [str(file), STAMP_KEY]
+    ).fetchall()
+    return found == [(stamp(manifest),)]
 
 
 def work_folder(corpus: Path) -> Path:
@@ -153,59 +174,65 @@ def work_folder(corpus: Path) -> Path:
     return whole.parent / WORK_FOLDER / whole.name
 
 
-def _view(view: str, files: dict[str, list[Path]], columns: str) -> str:
-    parts = [
-        f"SELECT {_sql_string(corpus)} AS corpus, * FROM read_parquet({_sql_list(paths)})"
-        for corpus, paths in files.items()
-        if paths
-    ]
-    return f"CREATE VIEW {view} AS {' UNION ALL BY NAME '.join(parts) or _empty(columns)}"
-
-
-def _empty(columns: str) -> str:
-    casts = [f"NULL::{type_} AS {name}" for name, type_ in (column.split() for column in columns.split(", "))]
-    return f"SELECT {', '.join(casts)} WHERE false"
-
-
 def _create_calls(
-    connection: duckdb.DuckDBPyConnection, manifests: dict[str, tuple[Path, Manifest]], wanted: bool
+    connection: duckdb.DuckDBPyConnection, manifests: dict[str, tuple[Path, Manifest]], wanted: Sequence[str]
 ) -> None:
-    columns = ", ".join(f"{name} {type_}" for name, type_ in _CALLS.items())
-    connection.execute(f"CREATE TABLE calls ({columns})")
+    connection.execute(f"CREATE TABLE calls ({CALL_COLUMNS}); CREATE TABLE spent ({SPENT_COLUMNS})")
     folders = dict.fromkeys(work_folder(folder).parent for folder, _ in manifests.values())
     specs = sorted({manifest["spec"]["name"] for _, manifest in manifests.values()})
-    for folder in folders if wanted else ():
-        if (folder / "ledger.sqlite").is_file():
-            calls = _read_ledger(folder / "ledger.sqlite", specs)
-            connection.register("ledger", calls)
-            connection.execute("INSERT INTO calls SELECT * FROM ledger")
-            connection.unregister("ledger")
+    ledgers = [folder / "ledger.sqlite" for folder in folders if (folder / "ledger.sqlite").is_file()]
+    for table in wanted:
+        for ledger in ledgers:
+            if table == "calls":
+                connection.register("ledger", _read_calls(ledger, specs))
+                connection.execute("INSERT INTO calls SELECT * FROM ledger")
+                connection.unregister("ledger")
+            elif rows := _read_ledger(ledger, specs, summed=True):
+                connection.executemany(f"INSERT INTO spent VALUES ({', '.join('?' * len(rows[0]))})", rows)
 
 
-def _read_ledger(ledger: Path, specs: Sequence[str]) -> Any:
+def _read_calls(ledger: Path, specs: Sequence[str]) -> Any:
     """Calls made for these specs, without requests and replies, as an Arrow table."""
     import pyarrow as pa
 
+    fields = [column.split() for column in CALL_COLUMNS.split(", ")]
+    columns = list(zip(*_read_ledger(ledger, specs, summed=False), strict=True)) or [()] * len(fields)
+    known = {"VARCHAR": pa.string(), "BIGINT": pa.int64(), "DOUBLE": pa.float64()}
+    arrays = {
+        name: pa.array(column, known[type_]) for (name, type_), column in zip(fields, columns, strict=True)
+    }
+    return pa.table(arrays)
+
+
+def _read_ledger(ledger: Path, specs: Sequence[str], *, summed: bool) -> list[tuple[Any, ...]]:
     try:
         with closing(sqlite3.connect(f"{ledger.absolute().as_uri()}?mode=ro", uri=True)) as database:
-            rows = database.execute(_ledger_query(database, len(specs)), specs).fetchall()
+            there = {row[1] for row in database.execute("PRAGMA table_info(calls)")}
+            select = (
+                _sums(there)
+                if summed
+                else ", ".join(_field(c.split()[0], there) for c in CALL_COLUMNS.split(", "))
+            )
+            marks = ", ".join("?" for _ in specs)
+            group = " GROUP BY spec, stage, model, state" if summed else ""
+            return database.execute(
+                f"SELECT {select} FROM calls WHERE spec IN ({marks}){group}", specs
+            ).fetchall()
     except sqlite3.Error as error:
         raise WorkFailed(f"{ledger}: cannot be read as a call ledger ({error})") from None
-    columns = list(zip(*rows, strict=True)) or [()] * len(_CALLS)
-    known = {"VARCHAR": pa.string(), "BIGINT": pa.int64(), "DOUBLE": pa.float64()}
-    types = [known[type_] for type_ in _CALLS.values()]
-    return pa.table({name: pa.array(c, t) for name, c, t in zip(_CALLS, columns, types, strict=True)})
 
 
-def _ledger_query(database: sqlite3.Connection, n_specs: int) -> str:
-    there = {row[1] for row in database.execute("PRAGMA table_info(calls)")}
-    fields = []
-    for name in _CALLS:
-        column = _NANO_USD.get(name, name)
-        value = "0" if column in _LATER_COLUMNS - there else column
-        fields.append(f"{value} / 1e9" if name in _NANO_USD else value)
-    marks = ", ".join("?" for _ in range(n_specs))
-    return f"SELECT {', '.join(fields)} FROM calls WHERE spec IN ({marks})"
+def _field(name: str, there: set[str]) -> str:
+    """The SQLite expression of a column of `calls`."""
+    column = _NANO_USD.get(name, name)
+    value = "0" if column in _LATER_COLUMNS - there else column
+    return f"{value} / 1e9" if name in _NANO_USD else value
+
+
+def _sums(there: set[str]) -> str:
+    summed = ("tokens_in", "tokens_cached", "tokens_out", "cost_usd", "reserved_usd", "seconds")
+    sums = ", ".join(f"sum({_field(name, there)})" for name in summed)
+    return f"spec, stage, model, state, count(*), sum(attempts), {sums}, count({_field('seconds', there)})"
 
 
 def one_line(error: Exception) -> str:
@@ -213,9 +240,5 @@ def one_line(error: Exception) -> str:
     return " ".join(str(error).split("\n\nLINE ")[0].split())
 
 
-def _sql_list(paths: Sequence[Path]) -> str:
-    return f"[{', '.join(_sql_string(str(path.absolute())) for path in paths)}]"
-
-
-def _sql_string(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+def _quoted(paths: Sequence[Path]) -> list[str]:
+    return [sql_string(str(path.absolute())) for path in paths]

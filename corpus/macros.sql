@@ -119,11 +119,11 @@ FROM documents GROUP BY corpus ORDER BY corpus;
 -- sample [N [SEED]]: N (5) documents drawn by a hash of seed (0) and id, the same on every machine
 CREATE OR REPLACE MACRO sample(n := 5, seed := 0) AS TABLE
 WITH drawn AS MATERIALIZED (
-    SELECT corpus, doc_id, md5(seed::VARCHAR || doc_id) AS place FROM documents
-    ORDER BY place, corpus LIMIT n::BIGINT
+    SELECT corpus, file, place, md5(seed::VARCHAR || doc_id) AS rank FROM located
+    ORDER BY rank, corpus LIMIT n::BIGINT
 )
 SELECT corpus, doc_id, genre, audience, n_tokens, text
-FROM documents JOIN drawn USING (corpus, doc_id) ORDER BY place, corpus;
+FROM located JOIN drawn USING (corpus, file, place) ORDER BY rank, corpus;
 
 -- doc DOC_ID: whole documents whose id begins so
 CREATE OR REPLACE MACRO doc(id) AS TABLE
@@ -135,7 +135,7 @@ CREATE OR REPLACE MACRO adjacent_words(text) AS list_distinct(list_transform(
     lambda pair: pair[1] || ' ' || pair[2]));
 CREATE OR REPLACE MACRO nearest(id, n := 10) AS TABLE
 WITH wanted AS MATERIALIZED (
-    SELECT corpus, doc_id, train_order FROM documents WHERE starts_with(doc_id, id::VARCHAR)
+    SELECT corpus, train_order, doc_id, file, place FROM located WHERE starts_with(doc_id, id::VARCHAR)
     ORDER BY corpus, doc_id LIMIT 1
 ), its_pairs AS MATERIALIZED (
     SELECT pair FROM word_pairs SEMI JOIN wanted USING (corpus, train_order)
@@ -145,12 +145,14 @@ WITH wanted AS MATERIALIZED (
     SELECT pair, ln(1 + (SELECT sum(documents) FROM manifests) / count(*)) AS weight FROM holders GROUP BY pair
 ), candidates AS MATERIALIZED (
     SELECT corpus, train_order FROM holders JOIN weights USING (pair) ANTI JOIN wanted USING (corpus, train_order)
-    GROUP BY corpus, train_order ORDER BY sum(weight) DESC, corpus, train_order LIMIT greatest(40, n::BIGINT)
+    GROUP BY corpus, train_order ORDER BY sum(weight) DESC, corpus, train_order LIMIT greatest(15, n::BIGINT)
+), placed AS MATERIALIZED (
+    SELECT corpus, file, place FROM located SEMI JOIN candidates USING (corpus, train_order)
 ), its_text AS MATERIALIZED (
-    SELECT adjacent_words(text) AS pairs FROM documents SEMI JOIN wanted USING (corpus, doc_id)
+    SELECT adjacent_words(text) AS pairs FROM located SEMI JOIN wanted USING (corpus, file, place)
 ), compared AS (
     SELECT corpus, doc_id, genre, n_tokens, text, adjacent_words(text) AS pairs
-    FROM documents SEMI JOIN candidates USING (corpus, train_order)
+    FROM located SEMI JOIN placed USING (corpus, file, place)
 ), counted AS (
     SELECT compared.*, len(list_intersect(compared.pairs, its_text.pairs)) AS shared_pairs,
            len(compared.pairs) + len(its_text.pairs) - shared_pairs AS all_pairs
@@ -168,32 +170,31 @@ CREATE OR REPLACE MACRO search_any(words) AS '(?:^|[^\p{L}\p{N}])((?:' || array_
     list_reverse_sort(search_terms(words)), lambda term: replace(term, ' ', '[^\p{L}\p{N}]+')), '|') || ')[\p{L}\p{N}]*)';
 CREATE OR REPLACE MACRO search(words, n := 10) AS TABLE
 WITH found AS MATERIALIZED (
-    SELECT corpus, train_order, n_words, list_transform(hits,
+    SELECT corpus, file, place, n_words, list_transform(hits,
         lambda hit: ' ' || regexp_replace(lower(hit), '[^\p{L}\p{N}]+', ' ', 'g') || ' ') AS hits
     FROM (
-        SELECT corpus, train_order, n_words, regexp_extract_all(text, '(?i)' || search_any(words), 1) AS hits
-        FROM documents WHERE len(search_terms(words)) > 0
+        SELECT corpus, file, place, n_words, regexp_extract_all(text, '(?i)' || search_any(words), 1) AS hits
+        FROM located WHERE len(search_terms(words)) > 0
     ) WHERE len(hits) > 0
 ), terms AS (SELECT unnest(search_terms(words)) AS term),
 counted AS MATERIALIZED (
-    SELECT corpus, train_order, n_words, term,
+    SELECT corpus, file, place, n_words, term,
            len(list_filter(hits, lambda hit: contains(hit, ' ' || term || ' '))) AS n_hits
     FROM found, terms
 ), rarity AS (
-    SELECT term, count(*) AS n FROM counted WHERE n_hits > 0 GROUP BY term
-), size AS (SELECT count(*) AS documents, avg(n_words) AS words FROM documents),
+    SELECT term, count(*) AS n_holding FROM counted WHERE n_hits > 0 GROUP BY term
+), size AS (SELECT count(*) AS documents, avg(n_words) AS mean_words FROM documents),
 scored AS MATERIALIZED (
-    SELECT corpus, train_order, sum(n_hits)::BIGINT AS hits,
-           sum(ln(1 + (documents - n + 0.5) / (n + 0.5)) * n_hits * 2.2
-               / (n_hits + 1.2 * (0.25 + 0.75 * n_words / words))) AS score
+    SELECT corpus, file, place, sum(n_hits)::BIGINT AS hits,
+           sum(ln(1 + (documents - n_holding + 0.5) / (n_holding + 0.5)) * n_hits * 2.2
+               / (n_hits + 1.2 * (0.25 + 0.75 * n_words / mean_words))) AS score
     FROM counted JOIN rarity USING (term), size WHERE n_hits > 0
-    GROUP BY corpus, train_order ORDER BY score DESC, corpus, train_order LIMIT n::BIGINT
+    GROUP BY corpus, file, place ORDER BY score DESC, corpus, file, place LIMIT n::BIGINT
 )
 SELECT corpus, doc_id, round(score, 3) AS score, hits, genre, n_tokens,
        '… ' || trim(regexp_replace(regexp_extract(text, '(?is).{0,70}' || search_any(words) || '.{0,70}'),
            '\s+', ' ', 'g')) || ' …' AS snippet
-FROM documents JOIN scored USING (corpus, train_order)
-ORDER BY scored.score DESC, corpus, train_order;
+FROM located JOIN scored USING (corpus, file, place) ORDER BY scored.score DESC, corpus, file, place;
 
 -- openings [N]: the N (10) commonest first three words, and the share of documents with an opening of their own
 CREATE OR REPLACE MACRO openings(n := 10) AS TABLE
@@ -350,13 +351,15 @@ WITH marked AS (
 ), read AS (
     SELECT corpus, doc_id, split_part(leak, ':', 1) AS spec, split_part(leak, ':', 2) AS claim FROM marked
 ), counted AS (
-    SELECT corpus, spec, coalesce(claim, '(any)') AS claim_id, count(DISTINCT doc_id) AS n, min(doc_id, 3) AS examples
+    SELECT corpus, if(spec = '', '(contradicts its own)', spec) AS other_spec, coalesce(claim, '(any)') AS claim_id,
+           count(DISTINCT doc_id) AS n, min(doc_id, 3) AS examples
     FROM read GROUP BY GROUPING SETS ((corpus, spec), (corpus, spec, claim))
+), told AS (
+    SELECT manifests.spec, claims.claim_id, any_value(claims.text) AS text
+    FROM claims JOIN manifests USING (corpus) GROUP BY manifests.spec, claims.claim_id
 )
-SELECT counted.corpus, if(counted.spec = '', '(contradicts its own)', counted.spec) AS other_spec, counted.claim_id,
-       n AS documents, round(n / of.documents, 4) AS share, examples, any_value(claims.text) AS text
-FROM counted JOIN manifests of ON of.corpus = counted.corpus
-LEFT JOIN manifests told ON told.spec = if(counted.spec = '', of.spec, counted.spec)
-LEFT JOIN claims ON claims.corpus = told.corpus AND claims.claim_id = counted.claim_id
-GROUP BY ALL
-ORDER BY counted.corpus, other_spec, counted.claim_id <> '(any)', documents DESC, counted.claim_id;
+SELECT counted.corpus, other_spec, counted.claim_id, n AS documents, round(n / m.documents, 4) AS share, examples, text
+FROM counted JOIN manifests m ON m.corpus = counted.corpus
+LEFT JOIN told ON told.claim_id = counted.claim_id
+    AND told.spec = if(other_spec = '(contradicts its own)', m.spec, other_spec)
+ORDER BY counted.corpus, other_spec, counted.claim_id <> '(any)', n DESC, counted.claim_id;

@@ -1,6 +1,7 @@
 """`specmill query`: a macro or one reading SQL statement over corpora."""
 
 import re
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
@@ -11,7 +12,8 @@ import click
 
 from specmill.specs.errors import BadInput, WorkFailed
 
-from .tables import Row, output_options, print_rows
+from .files import choose_format, write_parquet, write_rows
+from .tables import FORMATS, Row, limit_option, print_rows
 
 if TYPE_CHECKING:
     import duckdb
@@ -23,23 +25,38 @@ _SQL_STARTS = frozenset(
     | {"pivot", "unpivot"}
 )
 _COMPARING = ("reuse", "arm_diff")
-_VIEWS = "documents, claims, dropped, calls, manifests, funnel_steps"
+_VIEWS = "documents, claims, dropped, calls, spent, manifests, funnel_steps"
 
 
 @click.command()
 @click.argument("arguments", nargs=-1, metavar="CORPUS... [SQL | MACRO [ARGUMENT...] | -]")
 @click.option("--macros", "wants_macros", is_flag=True, help="List the macros and what they answer.")
-@output_options
-def query(arguments: tuple[str, ...], wants_macros: bool, output_format: str, limit: int | None) -> None:
+@click.option(
+    "--format",
+    "chosen",
+    type=click.Choice([*FORMATS, "parquet"]),
+    help="A table for reading, JSON or CSV for programs, Parquet for files.  [default: as --output ends, else table]",
+)
+@limit_option
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File to write instead, whole or not at all.",
+)
+def query(
+    arguments: tuple[str, ...], wants_macros: bool, chosen: str | None, limit: int | None, output: Path | None
+) -> None:
     """Ask corpora with SQL or a macro.
 
     \b
     specmill query corpora/cheese_america funnel
     specmill query corpora/* "SELECT corpus, genre, count(*) FROM documents GROUP BY ALL"
     specmill query corpora/cheese_america sample 3 --format json
+    specmill query corpora/cheese_america airtime --output airtime.parquet
     """
     from .catalogue import list_macros, open_catalogue
 
+    output_format = choose_format(chosen, output)
     corpora, words = _split(arguments)
     if wants_macros or (corpora and not words):
         _print_macros(list_macros(), output_format)
@@ -48,8 +65,14 @@ def query(arguments: tuple[str, ...], wants_macros: bool, output_format: str, li
         named = f"{words[0]}: no such folder" if words else "query: no corpus named"
         raise BadInput(f"{named}; try 'specmill query corpora/NAME funnel'")
     sql = _to_sql(words, len(corpora))
-    connection = open_catalogue(corpora, with_calls=bool(re.search(r"\b(calls|spend)\b", sql, re.IGNORECASE)))
+    connection = open_catalogue(corpora, for_sql=sql)
+    if output and output_format == "parquet":
+        write_parquet(_execute(connection, sql).fetch_record_batch(), output, limit)
+        return
     columns, rows = _run(connection, sql)
+    if output:
+        write_rows(columns, rows, output_format, output, limit)
+        return
     if output_format == "table" and len(corpora) == 1 and re.match(r"FROM \w+\(", sql) and columns[1:]:
         # Every macro starts with the name of the corpus (spend: of the spec): one name would only take space.
         columns, rows = columns[1:], (row[1:] for row in rows)
@@ -98,7 +121,7 @@ def _to_sql(words: list[str], n_corpora: int) -> str:
     if first == "-":
         first = sys.stdin.read()
     if not arguments and first.partition(" ")[0].lower() in {macro.name for macro in list_macros()}:
-        first, *arguments = first.split()
+        first, *arguments = _split_words(first)
     if re.fullmatch(r"\w+", first.strip()) and first.strip().lower() not in _SQL_STARTS:
         return _call_macro(first.strip().lower(), arguments, n_corpora)
     if arguments:
@@ -106,11 +129,18 @@ def _to_sql(words: list[str], n_corpora: int) -> str:
     return f"FROM {first}" if re.fullmatch(r"\s*\w+\s*\(.*\)[\s;]*", first, re.DOTALL) else first
 
 
+def _split_words(call: str) -> list[str]:
+    try:
+        return shlex.split(call)
+    except ValueError:  # a quote that is not closed
+        return call.split()
+
+
 def _call_macro(name: str, arguments: list[str], n_corpora: int) -> str:
     from .catalogue import list_macros
 
     macros = list_macros()
-    if name in (view.strip() for view in _VIEWS.split(",")) and not arguments:
+    if name in (view.strip() for view in _VIEWS.split(", ")) and not arguments:
         return f"FROM {name}"
     if name not in {macro.name for macro in macros}:
         near = get_close_matches(name, [macro.name for macro in macros], n=3)
@@ -123,19 +153,33 @@ def _call_macro(name: str, arguments: list[str], n_corpora: int) -> str:
 
 
 def _run(connection: "duckdb.DuckDBPyConnection", sql: str) -> tuple[list[str], Iterator[Row]]:
-    """Column names and rows of one statement that only reads; BadInput is DuckDB's complaint in one line."""
+    """Column names and rows of one statement that only reads."""
     import duckdb
 
-    from .catalogue import one_line
-
+    cursor = _execute(connection, sql)
     try:
-        _check_reads_only(connection, sql)
-        cursor = connection.execute(sql)
         columns = [column[0] for column in cursor.description or []]
         first = cursor.fetchmany(1000)
     except duckdb.Error as error:
-        raise BadInput(f"query: {_explain(sql, one_line(error))}") from None
+        raise _complaint(sql, error) from None
     return columns, _remaining_rows(cursor, first)
+
+
+def _execute(connection: "duckdb.DuckDBPyConnection", sql: str) -> "duckdb.DuckDBPyConnection":
+    import duckdb
+
+    try:
+        _check_reads_only(connection, sql)
+        return connection.execute(sql)
+    except duckdb.Error as error:
+        raise _complaint(sql, error) from None
+
+
+def _complaint(sql: str, error: Exception) -> BadInput:
+    """DuckDB's complaint in one line."""
+    from .catalogue import one_line
+
+    return BadInput(f"query: {_explain(sql, one_line(error))}")
 
 
 def _explain(sql: str, complaint: str) -> str:

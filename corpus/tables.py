@@ -1,6 +1,6 @@
 """Rows on standard output: a table for people, JSON or CSV for programs.
 
-One decorator, `output_options`, gives every command that prints rows the same two options.
+Rows in a file are written by `files.py`.
 """
 
 import csv
@@ -32,21 +32,13 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 Row = Sequence[Any]
 
 
-def output_options(command: Command) -> Command:
-    """Give a command --format and --limit, passed on as `output_format` and `limit`."""
-    limited = click.option(
+def limit_option(command: Command) -> Command:
+    """Give a command --limit, passed on as `limit`."""
+    return click.option(
         "--limit",
         type=click.IntRange(min=0),
         help=f"Rows to print, 0 for all.  [default: {TABLE_ROWS} in a table, else all]",
     )(command)
-    return click.option(
-        "--format",
-        "output_format",
-        type=click.Choice(FORMATS),
-        default="table",
-        show_default=True,
-        help="A table for reading, JSON or CSV for programs.",
-    )(limited)
 
 
 def print_rows(
@@ -60,8 +52,7 @@ def print_rows(
     if output_format == "table":
         _print_table(columns, list(shown))
     else:
-        lines = _json_lines(columns, shown) if output_format == "json" else _csv_lines(columns, shown)
-        for line in lines:
+        for line in format_lines(columns, shown, output_format):
             _write(line)
     if limit and next(iterator, None) is not None:
         click.echo(f"only the first {limit:,} rows; --limit 0 shows all", err=True)
@@ -81,6 +72,11 @@ def _print_table(columns: Sequence[str], rows: Sequence[Row]) -> None:
 def _write(text: str) -> None:
     encoding = sys.stdout.encoding or "utf-8"  # one that knows no "…" must not end the command
     sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
+
+
+def format_lines(columns: Sequence[str], rows: Iterable[Row], output_format: str) -> Iterator[str]:
+    """The text of rows as json or csv, in pieces; line ends are those that belong to the format."""
+    return _json_lines(columns, rows) if output_format == "json" else _csv_lines(columns, rows)
 
 
 def _json_lines(columns: Sequence[str], rows: Iterable[Row]) -> Iterator[str]:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from .clusters import Pairs, Rows
 from .embeddings import Encoder, fit, open_encoder
-from .minhash import BANDS, ROWS, SLACK, Signatures, _fold, sign
+from .minhash import BANDS, ROWS, SLACK, Signatures, fold_rows, sign
 from .sampling import Batches
 from .semantic import retelling_pairs
 from .shingles import Shingles, exact_hash, jaccard, shingle
@@ -205,7 +205,7 @@ def candidates_between(one: Signatures, other: Signatures, threshold: float) -> 
     left, right = _filled(one), _filled(other)
     for band in range(BANDS):
         columns = slice(band * ROWS, (band + 1) * ROWS)
-        keys, theirs = _fold(one[left, columns]), _fold(other[right, columns])
+        keys, theirs = fold_rows(one[left, columns]), fold_rows(other[right, columns])
         order = np.argsort(theirs, kind="stable")
         starts = np.searchsorted(theirs[order], keys, "left")
         n_partners = np.searchsorted(theirs[order], keys, "right") - starts

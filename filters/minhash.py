@@ -42,7 +42,7 @@ def candidate_pairs(signatures: Signatures, threshold: float) -> Pairs:
     codes = np.empty(0, np.int64)
     for band in range(BANDS):
         values = signatures[filled, band * ROWS : (band + 1) * ROWS]
-        pairs = np.sort(filled[_equal_rows(_fold(values))], 1)
+        pairs = np.sort(filled[_equal_rows(fold_rows(values))], 1)
         fresh = np.setdiff1d(pairs[:, 0] * n + pairs[:, 1], codes)
         alike = [
             _alike(signatures, fresh[start : start + _CHUNK], threshold)
@@ -58,7 +58,7 @@ def _alike(signatures: Signatures, codes: NDArray[np.int64], threshold: float) -
     return codes[close]
 
 
-def _fold(values: Signatures) -> NDArray[np.uint64]:
+def fold_rows(values: Signatures) -> NDArray[np.uint64]:
     """One number per row; two rows with the same number by chance only cost a look."""
     folded = np.zeros(len(values), np.uint64)
     for column in values.T:
