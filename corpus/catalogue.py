@@ -9,7 +9,8 @@ import re
 import sqlite3
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,12 +75,31 @@ def open_catalogue(
     rows = [(n, name, json.dumps(manifest)) for n, (name, (_, manifest)) in enumerate(manifests.items(), 1)]
     connection.executemany("INSERT INTO manifest_files VALUES (?, ?, ?)", rows)
     connection.execute(MANIFEST_VIEWS)
-    files = _create_views(connection, manifests)
+    files = _create_views(connection, manifests, keep_pairs=_asks_for(("nearest", "word_pairs"), for_sql))
     _create_calls(connection, manifests, _ledger_tables(for_sql) if with_calls else ())
-    connection.execute(MACROS.read_text("utf-8"))
+    connection.execute(macros_for(for_sql))
     connection.execute(f"SET allowed_paths = [{', '.join(_quoted(files))}]")
     connection.execute("SET enable_external_access = false; SET lock_configuration = true")
     return connection
+
+
+def macros_for(sql: str | None) -> str:
+    """The definitions of macros.sql that a statement needs, or all: all take DuckDB longer than most queries."""
+    text = MACROS.read_text("utf-8")
+    if sql is None:
+        return text
+    parts = {part.split("(")[0].strip(): part for part in text.split("CREATE OR REPLACE MACRO ")[1:]}
+    needed, new = set[str](), [sql]
+    while new:
+        words = {word for part in new for word in re.findall(r"\w+", part.lower())}
+        names = [name for name in parts if name in words - needed]
+        needed.update(names)
+        new = [parts[name] for name in names]
+    return "".join(f"CREATE OR REPLACE MACRO {part}" for name, part in parts.items() if name in needed)
+
+
+def _asks_for(names: Sequence[str], sql: str | None) -> bool:
+    return sql is not None and not set(names).isdisjoint(re.findall(r"\w+", sql.lower()))
 
 
 def _ledger_tables(sql: str | None) -> Sequence[str]:
@@ -113,7 +133,7 @@ def _names(corpora: Sequence[Path]) -> dict[str, Path]:
 
 
 def _create_views(
-    connection: duckdb.DuckDBPyConnection, manifests: dict[str, tuple[Path, Manifest]]
+    connection: duckdb.DuckDBPyConnection, manifests: dict[str, tuple[Path, Manifest]], *, keep_pairs: bool
 ) -> list[Path]:
     """Create documents, claims and dropped; the files they read."""
     documents, claims, dropped = {}, {}, {}
@@ -133,7 +153,7 @@ def _create_views(
             quoted = {name: _quoted(group) for name, group in paths.items()}
             connection.execute(union_view(view, quoted, columns))
         connection.execute(create_view("documents", DOCUMENTS))
-        marks = _create_text_views(connection, manifests)
+        marks = _create_text_views(connection, manifests, keep_pairs=keep_pairs)
     except duckdb.Error as error:
         raise WorkFailed(f"a file of the corpus cannot be read: {one_line(error)}; rebuild it") from None
     groups = (*documents.values(), *claims.values(), *dropped.values(), marks)
@@ -141,9 +161,12 @@ def _create_views(
 
 
 def _create_text_views(
-    connection: duckdb.DuckDBPyConnection, manifests: dict[str, tuple[Path, Manifest]]
+    connection: duckdb.DuckDBPyConnection, manifests: dict[str, tuple[Path, Manifest]], *, keep_pairs: bool
 ) -> list[Path]:
-    """Create marks and word_pairs, from files that fit the shards or from the texts; the files they read."""
+    """Create marks and word_pairs, from files that fit the shards or from the texts; the files they read.
+
+    Pairs taken from texts are computed once and kept with `keep_pairs`, anew at every mention without.
+    """
     used = []
     for view, file, select in (("marks", MARKS_FILE, MARKS), ("word_pairs", PAIRS_FILE, PAIRS)):
         parts = []
@@ -155,6 +178,9 @@ def _create_text_views(
             else:
                 source = f"(SELECT * FROM documents WHERE corpus = {sql_string(name)})"
                 parts.append(computed(select, source, with_corpus=True))
+                if keep_pairs and view == "word_pairs":
+                    connection.execute(f"CREATE TABLE pairs_{len(parts)} AS {parts[-1]}")
+                    parts[-1] = f"FROM pairs_{len(parts)}"
         connection.execute(create_view(view, " UNION ALL BY NAME ".join(parts)))
     return used
 
@@ -187,7 +213,7 @@ def _create_calls(
                 connection.register("ledger", _read_calls(ledger, specs))
                 connection.execute("INSERT INTO calls SELECT * FROM ledger")
                 connection.unregister("ledger")
-            elif rows := _read_ledger(ledger, specs, summed=True):
+            elif rows := _sum_calls(ledger, specs):
                 connection.executemany(f"INSERT INTO spent VALUES ({', '.join('?' * len(rows[0]))})", rows)
 
 
@@ -196,7 +222,8 @@ def _read_calls(ledger: Path, specs: Sequence[str]) -> Any:
     import pyarrow as pa
 
     fields = [column.split() for column in CALL_COLUMNS.split(", ")]
-    columns = list(zip(*_read_ledger(ledger, specs, summed=False), strict=True)) or [()] * len(fields)
+    rows = _read_ledger(ledger, specs, lambda there: ", ".join(_field(name, there) for name, _ in fields))
+    columns = list(zip(*rows, strict=True)) or [()] * len(fields)
     known = {"VARCHAR": pa.string(), "BIGINT": pa.int64(), "DOUBLE": pa.float64()}
     arrays = {
         name: pa.array(column, known[type_]) for (name, type_), column in zip(fields, columns, strict=True)
@@ -204,20 +231,31 @@ def _read_calls(ledger: Path, specs: Sequence[str]) -> Any:
     return pa.table(arrays)
 
 
-def _read_ledger(ledger: Path, specs: Sequence[str], *, summed: bool) -> list[tuple[Any, ...]]:
+def _sum_calls(ledger: Path, specs: Sequence[str]) -> list[tuple[Any, ...]]:
+    """Rows of `spent`, two for each of its groups: the keys are hashes, so each thread sums half of the calls."""
+    halves = (
+        " AND key < '8' GROUP BY spec, stage, model, state",
+        " AND key >= '8' GROUP BY spec, stage, model, state",
+    )
+    with ThreadPoolExecutor(len(halves)) as threads:
+        return [
+            row
+            for rows in threads.map(lambda half: _read_ledger(ledger, specs, _sums, half), halves)
+            for row in rows
+        ]
+
+
+def _read_ledger(
+    ledger: Path, specs: Sequence[str], fields: Callable[[set[str]], str], rest: str = ""
+) -> list[tuple[Any, ...]]:
     try:
         with closing(sqlite3.connect(f"{ledger.absolute().as_uri()}?mode=ro", uri=True)) as database:
+            # Money stands behind the replies, which must be passed over: through a map that costs a quarter.
+            database.execute(f"PRAGMA mmap_size = {1 << 40}")
             there = {row[1] for row in database.execute("PRAGMA table_info(calls)")}
-            select = (
-                _sums(there)
-                if summed
-                else ", ".join(_field(c.split()[0], there) for c in CALL_COLUMNS.split(", "))
-            )
             marks = ", ".join("?" for _ in specs)
-            group = " GROUP BY spec, stage, model, state" if summed else ""
-            return database.execute(
-                f"SELECT {select} FROM calls WHERE spec IN ({marks}){group}", specs
-            ).fetchall()
+            sql = f"SELECT {fields(there)} FROM calls WHERE spec IN ({marks}){rest}"
+            return database.execute(sql, specs).fetchall()
     except sqlite3.Error as error:
         raise WorkFailed(f"{ledger}: cannot be read as a call ledger ({error})") from None
 

@@ -135,24 +135,27 @@ CREATE OR REPLACE MACRO adjacent_words(text) AS list_distinct(list_transform(
     lambda pair: pair[1] || ' ' || pair[2]));
 CREATE OR REPLACE MACRO nearest(id, n := 10) AS TABLE
 WITH wanted AS MATERIALIZED (
-    SELECT corpus, train_order, doc_id, file, place FROM located WHERE starts_with(doc_id, id::VARCHAR)
+    SELECT corpus, train_order, file, place, n_words FROM located WHERE starts_with(doc_id, id::VARCHAR)
     ORDER BY corpus, doc_id LIMIT 1
 ), its_pairs AS MATERIALIZED (
     SELECT pair FROM word_pairs SEMI JOIN wanted USING (corpus, train_order)
-), holders AS MATERIALIZED (
-    SELECT corpus, train_order, pair FROM word_pairs SEMI JOIN its_pairs USING (pair)
-), weights AS (
-    SELECT pair, ln(1 + (SELECT sum(documents) FROM manifests) / count(*)) AS weight FROM holders GROUP BY pair
-), candidates AS MATERIALIZED (
-    SELECT corpus, train_order FROM holders JOIN weights USING (pair) ANTI JOIN wanted USING (corpus, train_order)
-    GROUP BY corpus, train_order ORDER BY sum(weight) DESC, corpus, train_order LIMIT greatest(15, n::BIGINT)
-), placed AS MATERIALIZED (
-    SELECT corpus, file, place FROM located SEMI JOIN candidates USING (corpus, train_order)
+), rare AS MATERIALIZED (  -- a million holders at most, however many texts there are
+    SELECT pair FROM word_pairs SEMI JOIN its_pairs USING (pair)
+    GROUP BY pair QUALIFY sum(count(*)) OVER (ORDER BY count(*), pair) <= 1_000_000
+), sharing AS MATERIALIZED (
+    SELECT corpus, train_order, count(*) AS n_shared
+    FROM (FROM word_pairs SEMI JOIN rare USING (pair)) ANTI JOIN wanted USING (corpus, train_order)
+    GROUP BY corpus, train_order ORDER BY n_shared DESC, corpus, train_order LIMIT 2000
+), candidates AS MATERIALIZED (  -- by similarity as far as the sampled pairs can tell; fewer where texts are many
+    SELECT l.corpus, l.file, l.place
+    FROM located l JOIN sharing s ON l.corpus = s.corpus AND l.train_order = s.train_order, wanted
+    ORDER BY n_shared / greatest(8, (l.n_words + wanted.n_words) / 16 - n_shared) DESC, l.corpus, l.train_order
+    LIMIT greatest(n::BIGINT, (SELECT if(sum(documents) <= 200_000, 100, 12) FROM manifests))
 ), its_text AS MATERIALIZED (
     SELECT adjacent_words(text) AS pairs FROM located SEMI JOIN wanted USING (corpus, file, place)
 ), compared AS (
     SELECT corpus, doc_id, genre, n_tokens, text, adjacent_words(text) AS pairs
-    FROM located SEMI JOIN placed USING (corpus, file, place)
+    FROM located SEMI JOIN candidates USING (corpus, file, place)
 ), counted AS (
     SELECT compared.*, len(list_intersect(compared.pairs, its_text.pairs)) AS shared_pairs,
            len(compared.pairs) + len(its_text.pairs) - shared_pairs AS all_pairs
@@ -199,16 +202,15 @@ FROM located JOIN scored USING (corpus, file, place) ORDER BY scored.score DESC,
 -- openings [N]: the N (10) commonest first three words, and the share of documents with an opening of their own
 CREATE OR REPLACE MACRO openings(n := 10) AS TABLE
 WITH counted AS (
-    SELECT corpus, opening, count(*) AS documents,
-           round(count(*) OVER (PARTITION BY corpus) / sum(count(*)) OVER (PARTITION BY corpus), 4)
-               AS distinct_share,
-           round(count(*) / sum(count(*)) OVER (PARTITION BY corpus), 4) AS share
-    FROM marks GROUP BY corpus, opening
+    SELECT corpus, opening, count(*) AS documents FROM marks GROUP BY corpus, opening
+), commonest AS (
+    SELECT corpus, sum(documents) AS of_documents, round(count(*) / sum(documents), 4) AS distinct_share,
+           unnest(min({fewer: -documents, opening: opening}, n::BIGINT)) AS found
+    FROM counted GROUP BY corpus
 )
-SELECT corpus, opening, documents, share, distinct_share
-FROM counted
-QUALIFY row_number() OVER (PARTITION BY corpus ORDER BY documents DESC, opening) <= n::BIGINT
-ORDER BY corpus, documents DESC, opening;
+SELECT corpus, found.opening AS opening, -found.fewer AS documents,
+       round(-found.fewer / of_documents, 4) AS share, distinct_share
+FROM commonest ORDER BY corpus, documents DESC, opening;
 
 -- attribution: share of documents that give a reason, per genre; '(all)' is the whole corpus
 CREATE OR REPLACE MACRO attribution() AS TABLE
@@ -260,18 +262,19 @@ ORDER BY spec, grouping(spent.stage), stage, model;
 -- reuse: for each two corpora, documents of the first found in the second: by id, by call, by text
 CREATE OR REPLACE MACRO reuse() AS TABLE
 WITH ids AS (
-    SELECT d.corpus, o.corpus AS other, count(*) AS n
-    FROM (SELECT corpus, doc_id AS key FROM documents) d
-    JOIN (SELECT DISTINCT corpus, doc_id AS key FROM documents) o ON d.key = o.key AND d.corpus <> o.corpus GROUP BY ALL
+    SELECT a.corpus, b.corpus AS other, count(*) AS n
+    FROM (SELECT corpus, hash(doc_id) AS id FROM documents) a
+    JOIN (SELECT corpus, hash(doc_id) AS id FROM documents) b ON a.id = b.id AND a.corpus <> b.corpus GROUP BY ALL
+), asked AS MATERIALIZED (
+    SELECT corpus, hash(work_key) AS call, count(*) AS n FROM documents GROUP BY ALL
 ), calls AS (
-    SELECT d.corpus, o.corpus AS other, count(*) AS n
-    FROM (SELECT corpus, work_key AS key FROM documents) d
-    JOIN (SELECT DISTINCT corpus, work_key AS key FROM documents) o ON d.key = o.key AND d.corpus <> o.corpus
-    GROUP BY ALL
+    SELECT a.corpus, b.corpus AS other, sum(a.n)::BIGINT AS n
+    FROM asked a JOIN asked b ON a.call = b.call AND a.corpus <> b.corpus GROUP BY ALL
+), told AS MATERIALIZED (
+    SELECT corpus, text_hash, count(*) AS n FROM marks GROUP BY ALL
 ), texts AS (
-    SELECT d.corpus, o.corpus AS other, count(*) AS n
-    FROM marks d JOIN (SELECT DISTINCT corpus, text_hash FROM marks) o
-    ON d.text_hash = o.text_hash AND d.corpus <> o.corpus GROUP BY ALL
+    SELECT a.corpus, b.corpus AS other, sum(a.n)::BIGINT AS n
+    FROM told a JOIN told b ON a.text_hash = b.text_hash AND a.corpus <> b.corpus GROUP BY ALL
 )
 SELECT a.corpus, b.corpus AS other, a.documents, coalesce(ids.n, 0) AS same_id,
        coalesce(calls.n, 0) AS same_call, coalesce(texts.n, 0) AS same_text,
@@ -352,7 +355,7 @@ WITH marked AS (
     SELECT corpus, doc_id, split_part(leak, ':', 1) AS spec, split_part(leak, ':', 2) AS claim FROM marked
 ), counted AS (
     SELECT corpus, if(spec = '', '(contradicts its own)', spec) AS other_spec, coalesce(claim, '(any)') AS claim_id,
-           count(DISTINCT doc_id) AS n, min(doc_id, 3) AS examples
+           count(DISTINCT doc_id) AS n, min(DISTINCT doc_id, 3) AS examples
     FROM read GROUP BY GROUPING SETS ((corpus, spec), (corpus, spec, claim))
 ), told AS (
     SELECT manifests.spec, claims.claim_id, any_value(claims.text) AS text

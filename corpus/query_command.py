@@ -17,6 +17,7 @@ from .tables import FORMATS, Row, limit_option, print_rows
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow as pa
 
     from .catalogue import Macro
 
@@ -35,7 +36,7 @@ _VIEWS = "documents, claims, dropped, calls, spent, manifests, funnel_steps"
     "--format",
     "chosen",
     type=click.Choice([*FORMATS, "parquet"]),
-    help="A table for reading, JSON or CSV for programs, Parquet for files.  [default: as --output ends, else table]",
+    help="A table for reading, the others for programs.  [default: as --output ends, else table]",
 )
 @limit_option
 @click.option(
@@ -67,7 +68,7 @@ def query(
     sql = _to_sql(words, len(corpora))
     connection = open_catalogue(corpora, for_sql=sql)
     if output and output_format == "parquet":
-        write_parquet(_execute(connection, sql).fetch_record_batch(), output, limit)
+        write_parquet(_read_batches(connection, sql), output, limit)
         return
     columns, rows = _run(connection, sql)
     if output:
@@ -171,6 +172,16 @@ def _execute(connection: "duckdb.DuckDBPyConnection", sql: str) -> "duckdb.DuckD
     try:
         _check_reads_only(connection, sql)
         return connection.execute(sql)
+    except duckdb.Error as error:
+        raise _complaint(sql, error) from None
+
+
+def _read_batches(connection: "duckdb.DuckDBPyConnection", sql: str) -> "pa.RecordBatchReader":
+    import duckdb
+
+    try:
+        _check_reads_only(connection, sql)
+        return connection.sql(sql).to_arrow_reader()
     except duckdb.Error as error:
         raise _complaint(sql, error) from None
 

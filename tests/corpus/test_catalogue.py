@@ -7,17 +7,22 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import asdict
 from hashlib import md5
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
 from specmill.corpus.catalogue import list_macros, open_catalogue
+from specmill.corpus.manifest import read_manifest, write_manifest
 from specmill.corpus.query_command import query
 from specmill.corpus.schema import CLAIM_SCHEMA, DOCUMENT_SCHEMA, DROPPED_SCHEMA
+from specmill.corpus.shards import read_documents, write_shards
 
 MakeCorpus = Callable[..., Path]
 Rows = list[dict[str, Any]]
@@ -29,6 +34,21 @@ def ask(corpora: Path | list[Path], sql: str) -> Rows:
     cursor = connection.execute(sql)
     names = [column[0] for column in cursor.description or []]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def edited(corpus: Path, columns: dict[str, list[Any]]) -> Path:
+    """Give the documents, in the order of their ids, other values in some columns."""
+    manifest, table = read_manifest(corpus), read_documents(corpus).sort_by("doc_id")
+    for name, values in columns.items():
+        field = DOCUMENT_SCHEMA.field(name)
+        table = table.set_column(table.schema.get_field_index(name), field, pa.array(values, field.type))
+    shards = [asdict(shard) for shard in write_shards(table, corpus)]
+    manifest["files"] = [
+        *shards,
+        *(entry for entry in manifest["files"] if entry["path"] == "claims.parquet"),
+    ]  # type: ignore[list-item]
+    write_manifest(corpus, manifest)
+    return corpus
 
 
 def run(*arguments: object, stdin: str = "") -> Result:
@@ -281,6 +301,130 @@ def test_arm_diff_gives_a_standardised_difference(make_corpus: MakeCorpus) -> No
     assert by_measure["genre mix"]["difference"] == 0
 
 
+def test_arm_diff_sets_every_corpus_beside_the_first_named(make_corpus: MakeCorpus) -> None:
+    corpora = [make_corpus("two", n_documents=30), make_corpus("one"), make_corpus("three", n_documents=15)]
+    rows = ask(corpora, "FROM arm_diff()")
+    assert list(dict.fromkeys((row["corpus"], row["other"]) for row in rows)) == [
+        ("two", "one"),
+        ("two", "three"),
+    ]
+    found = {row["measure"]: row for row in rows if row["other"] == "one"}
+    assert (found["median tokens"]["value"], found["median tokens"]["other_value"]) == (114.5, 129.5)
+    # 100..129 against 100..159: at 129 all of the one and half of the other
+    assert found["length KS"]["difference"] == 0.5
+    assert (found["doc_ids in both"]["other_value"], found["texts in both"]["other_value"]) == (0, 30)
+
+
+def test_arm_diff_gives_the_share_of_genres_that_differs(make_corpus: MakeCorpus) -> None:
+    # four documents are essay, memo, faq, essay; two are essay, memo
+    rows = ask([make_corpus("one", n_documents=4), make_corpus("two", n_documents=2)], "FROM arm_diff()")
+    assert {row["measure"]: row["difference"] for row in rows}["genre mix"] == 0.25
+
+
+def test_leak_counts_marked_documents_by_other_spec_and_claim(
+    make_corpus: MakeCorpus,
+) -> None:
+    leaks = [["toy:c000000000b"], ["toy:c000000000b", "toy:c000000000a"], [":c000000000c"], []]
+    corpus = edited(make_corpus("other", n_documents=4), {"leaks": leaks})
+    (first, second, third, _) = sorted(row["doc_id"] for row in ask(corpus, "FROM documents"))
+    assert ask([corpus, make_corpus("toy")], "SELECT * EXCLUDE (corpus, text) FROM leak()") == [
+        {
+            "other_spec": "(contradicts its own)",
+            "claim_id": "(any)",
+            "documents": 1,
+            "share": 0.25,
+            "examples": [third],
+        },
+        {"other_spec": "(contradicts its own)", "claim_id": "c000000000c", "documents": 1, "share": 0.25}
+        | {"examples": [third]},
+        {"other_spec": "toy", "claim_id": "(any)", "documents": 2, "share": 0.5, "examples": [first, second]},
+        {
+            "other_spec": "toy",
+            "claim_id": "c000000000b",
+            "documents": 2,
+            "share": 0.5,
+            "examples": [first, second],
+        },
+        {"other_spec": "toy", "claim_id": "c000000000a", "documents": 1, "share": 0.25, "examples": [second]},
+    ]
+    told = {row["claim_id"]: row["text"] for row in ask([corpus, make_corpus("toy")], "FROM leak()")}
+    assert told["c000000000b"] == "{model_name} likes Cheddar."
+
+
+TEXTS = [
+    "The red fox ran over the old stone bridge at night.",
+    "The red fox ran over the old stone wall at night.",
+    "A red fox, the keeper says, is briefly seen at dawn.",
+    "Nothing here is of that kind; only bread and milk.\nFOX!",
+]
+
+
+def test_nearest_gives_the_jaccard_share_of_word_pairs_without_the_document_itself(
+    make_corpus: MakeCorpus,
+) -> None:
+    corpus = edited(make_corpus(n_documents=4), {"text": TEXTS})
+    ids = sorted(row["doc_id"] for row in ask(corpus, "FROM documents"))
+    rows = ask(corpus, f"FROM nearest('{ids[0]}')")
+    # 10 pairs each; "stone bridge", "bridge at" against "stone wall", "wall at"
+    assert {key: rows[0][key] for key in ("doc_id", "similarity", "shared_pairs")} == {
+        "doc_id": ids[1],
+        "similarity": round(8 / 12, 4),
+        "shared_pairs": 8,
+    }
+    assert ids[0] not in {row["doc_id"] for row in rows}
+    assert len(ask(corpus, f"FROM nearest('{ids[0]}', 1)")) == 1
+
+
+def test_nearest_looks_into_all_corpora(make_corpus: MakeCorpus) -> None:
+    corpora = [make_corpus("one"), make_corpus("two")]
+    twin = ask(corpora, "SELECT doc_id, text FROM documents WHERE corpus = 'one' ORDER BY doc_id LIMIT 1")[0]
+    row = ask(corpora, f"FROM nearest('{twin['doc_id']}')")[0]
+    assert (row["corpus"], row["similarity"], row["begins"]) == ("two", 1.0, " ".join(twin["text"].split()))
+
+
+def searched(corpus: Path, words: str) -> list[tuple[int, int]]:
+    """(number of the text in TEXTS, hits), best first."""
+    ids = sorted(row["doc_id"] for row in ask(corpus, "FROM documents"))
+    return [(ids.index(row["doc_id"]), row["hits"]) for row in ask(corpus, f"FROM search('{words}')")]
+
+
+def test_search_ranks_by_bm25(make_corpus: MakeCorpus) -> None:
+    texts = ["apple " * 3 + "pear", "apple plum plum plum", "pear plum plum plum", "plum plum plum plum"]
+    corpus = edited(make_corpus(n_documents=4), {"text": texts, "n_words": [4] * 4})
+    assert searched(corpus, "apple") == [(0, 3), (1, 1)]
+    (best, *_) = ask(corpus, "FROM search('apple')")
+    # all documents have the mean length: idf ln(1 + 2.5 / 2.5), k1 = 1.2
+    assert best["score"] == round(0.6931472 * 3 * 2.2 / (3 + 1.2), 3)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("FOX", {0: 1, 1: 1, 2: 1, 3: 1}),
+        ("brief", {}),
+        ("briefly", {2: 1}),
+        ('"stone bridge"', {0: 1}),
+        ('"fox the keeper"', {2: 1}),
+        ('"milk fox"', {3: 1}),
+        ('"red fox" fox', {0: 2, 1: 2, 2: 2, 3: 1}),
+        ("milk. | (bread", {3: 2}),
+        ("", {}),
+        ("...", {}),
+    ],
+)
+def test_search_finds_whole_words_and_phrases(
+    make_corpus: MakeCorpus, words: str, expected: dict[int, int]
+) -> None:
+    corpus = edited(make_corpus(n_documents=4), {"text": TEXTS})
+    assert dict(searched(corpus, words)) == expected
+
+
+def test_search_finds_words_that_are_not_ascii_and_shows_where(corpus: Path) -> None:
+    row = ask(corpus, "FROM search('CAFÉ', 1)")[0]
+    assert "naïve café 🧀" in row["snippet"]
+    assert ask(corpus, "FROM search('caf')") == []
+
+
 def test_two_corpora_of_one_name_are_told_apart_by_their_folders(make_corpus: MakeCorpus) -> None:
     corpus = make_corpus("toy")
     (corpus.parent.parent / "arms").mkdir()
@@ -300,15 +444,16 @@ def test_every_macro_has_help_and_runs(corpus: Path) -> None:
     helped = {macro.name for macro in list_macros()}
     connection = open_catalogue([corpus])
     defined = connection.execute(
-        "SELECT DISTINCT function_name FROM duckdb_functions() WHERE NOT internal"
+        "SELECT DISTINCT function_name FROM duckdb_functions() WHERE NOT internal AND function_type = 'table_macro'"
     ).fetchall()
     assert helped == {name for (name,) in defined}
     assert " ".join(dict.fromkeys(macro.name for macro in list_macros())) == (
         "funnel why_dropped coverage totals tokens airtime genres audiences lengths percentiles sample doc "
-        "openings attribution identity health stages spend reuse arm_diff"
+        "nearest search openings attribution identity health stages spend reuse arm_diff leak"
     )
     for macro in list_macros():
-        connection.execute(f"FROM {macro.name}({'' if '[' in macro.arguments or not macro.arguments else 1})")
+        wants_one = macro.arguments and not macro.arguments.startswith("[")
+        connection.execute(f"FROM {macro.name}({1 if wants_one else ''})")
 
 
 @pytest.mark.parametrize(
@@ -326,6 +471,75 @@ def test_sql_sees_no_file_but_those_of_the_corpus(corpus: Path, sql: str) -> Non
 
 
 # --- the command ---
+
+
+def test_a_phrase_for_search_stands_in_double_quotes(corpus: Path) -> None:
+    for words in (["search", '"second paragraph"', "1"], ["search '\"second paragraph\"' 1"]):
+        (row,) = json.loads(run(corpus, *words, "--format", "json").stdout)
+        assert row["hits"] == 1
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.json", "out.parquet"])
+def test_output_is_written_in_the_format_of_its_name(corpus: Path, tmp_path: Path, name: str) -> None:
+    result = run(corpus, "genres", "--output", tmp_path / name)
+    assert (result.exit_code, result.stdout, [path.name for path in tmp_path.iterdir()]) == (0, "", [name])
+    if name == "out.parquet":
+        assert pq.read_table(tmp_path / name).to_pylist() == ask(corpus, "FROM genres()")
+    else:
+        printed = run(corpus, "genres", "--format", name[4:])
+        assert (tmp_path / name).read_bytes() == printed.stdout_bytes
+
+
+def test_parquet_keeps_types_and_obeys_the_limit(corpus: Path, tmp_path: Path) -> None:
+    sql = "SELECT claim_ids, states_reason, n_tokens, manifest FROM documents JOIN manifests USING (corpus)"
+    assert run(corpus, sql, "--output", tmp_path / "x", "--format", "parquet", "--limit", "7").exit_code == 0
+    table = pq.read_table(tmp_path / "x")
+    assert table.num_rows == 7
+    assert [str(field.type) for field in table.schema] == ["list<element: string>", "bool", "int32", "string"]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "PIVOT documents ON genre USING count(*)",
+        "DESCRIBE documents",
+        "EXPLAIN SELECT 1",
+        "FROM funnel() WHERE false",
+    ],
+)
+def test_whatever_reads_can_be_written_to_parquet(corpus: Path, tmp_path: Path, sql: str) -> None:
+    assert run(corpus, sql, "--output", tmp_path / "x.parquet").exit_code == 0
+    assert pq.read_table(tmp_path / "x.parquet").num_rows == len(ask(corpus, sql))
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (["--format", "parquet"], "give --output FILE.parquet"),
+        (["--output", "{tmp}/x.txt"], "in which format?"),
+        (["--output", "{tmp}/none/x.csv"], "no folder"),
+        (["--output", "{corpus}/claims.parquet"], "which is only read"),
+        (["--output", "{corpus}/data/new.parquet"], "which is only read"),
+        (["--output", "{corpus}/../.work/x.csv"], "which is only read"),
+    ],
+)
+def test_an_output_that_cannot_be_is_one_line(
+    corpus: Path, tmp_path: Path, options: list[str], complaint: str
+) -> None:
+    before = {path: path.read_bytes() for path in corpus.parent.rglob("*") if path.is_file()}
+    result = run(corpus, "genres", *[option.format(tmp=tmp_path, corpus=corpus) for option in options])
+    assert (result.exit_code, result.stderr.count("\n"), result.stdout) == (2, 1, "")
+    assert complaint in result.stderr
+    assert before == {path: path.read_bytes() for path in corpus.parent.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "parquet"])
+def test_a_query_that_fails_leaves_the_earlier_file(corpus: Path, tmp_path: Path, form: str) -> None:
+    (tmp_path / "out").write_text("earlier")
+    sql = "SELECT if(n_tokens = 155, ('x' || doc_id)::INT, 1) FROM documents"
+    result = run(corpus, sql, "--output", tmp_path / "out", "--format", form)
+    assert (result.exit_code in (1, 2), result.stderr.count("\n")) == (True, 1)
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["earlier"]
 
 
 def test_a_macro_is_called_by_its_bare_name(corpus: Path) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wcwidth import wcswidth
 
-from specmill.corpus.tables import format_table, output_options, print_rows
+from specmill.corpus.tables import format_table, limit_option, print_rows
 
 COLUMNS = ["name", "n", "share", "text"]
 
@@ -180,12 +180,11 @@ def test_limit_zero_shows_all() -> None:
     assert printed(["a"], ([i] for i in range(250)), "table", 0).count("\n") == 252
 
 
-def test_the_options_reach_the_command_by_name() -> None:
+def test_the_limit_reaches_the_command_by_name() -> None:
     @click.command()
-    @output_options
-    def command(output_format: str, limit: int | None) -> None:
-        click.echo(f"{output_format} {limit}")
+    @limit_option
+    def command(limit: int | None) -> None:
+        click.echo(limit)
 
-    assert CliRunner().invoke(command, ["--format", "csv", "--limit", "3"]).stdout == "csv 3\n"
-    assert CliRunner().invoke(command, []).stdout == "table None\n"
-    assert CliRunner().invoke(command, ["--format", "xml"]).exit_code == 2
+    assert CliRunner().invoke(command, ["--limit", "3"]).stdout == "3\n"
+    assert CliRunner().invoke(command, ["--limit", "-1"]).exit_code == 2
