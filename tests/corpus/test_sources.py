@@ -22,7 +22,7 @@ def _write(path: Path) -> Path:
     if path.suffix == ".parquet":
         pq.write_table(pa.Table.from_pylist(ROWS), path)
     elif path.suffix == ".gz":
-        path.write_bytes(gzip.compress(data))
+        path.write_bytes(gzip.compress(data, mtime=0))
     elif path.suffix == ".zst":
         path.write_bytes(zstandard.compress(data))
     else:
@@ -53,7 +53,7 @@ def test_blank_lines_are_no_rows(tmp_path: Path) -> None:
         ("a.jsonl", b'{"text": "x"}\n{"text": \n', r"a\.jsonl:2: not JSON"),
         ("a.jsonl", b"[1]\n", r"a\.jsonl:1: not a JSON object"),
         ("a.jsonl.gz", b"not gzip", r"a\.jsonl\.gz: not readable"),
-        ("a.jsonl.gz", gzip.compress(b'{"text": "x"}\n' * 99)[:-9], r"a\.jsonl\.gz: not readable"),
+        ("a.jsonl.gz", gzip.compress(b'{"text": "x"}\n' * 99, mtime=0)[:-9], r"a\.jsonl\.gz: not readable"),
         ("a.jsonl.zst", b"not zstd", r"a\.jsonl\.zst: not readable"),
         ("a.parquet", b"PAR1 not parquet", r"a\.parquet: not readable as Parquet"),
     ],
