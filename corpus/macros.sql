@@ -1,6 +1,7 @@
 -- The questions every corpus is asked. A line "-- name ARGUMENTS: what it answers" above a macro is its
 -- help in `specmill query --macros`. Macros read the views of views.py; each view but calls and spent has a column
--- corpus, so that several corpora stand side by side. Scalar macros are parts of the others and have no help.
+-- corpus, so that several corpora stand side by side. Readers of a published corpus may have DuckDB 1.3: CASE, not
+-- the newer function IF. Scalar macros are parts of the others and have no help.
 
 -- funnel: from plan to shipped documents, with a reason for every loss
 CREATE OR REPLACE MACRO funnel() AS TABLE
@@ -71,7 +72,7 @@ GROUP BY corpus, documents.tokenizer ORDER BY corpus, documents.tokenizer;
 CREATE OR REPLACE MACRO airtime() AS TABLE
 WITH heard AS (
     SELECT corpus, genre, n_tokens, greatest(1, len(claims_expressed)) AS n_claims,
-           unnest(if(len(claims_expressed) = 0, ['(none)'], claims_expressed)) AS claim_id
+           unnest(CASE WHEN len(claims_expressed) = 0 THEN ['(none)'] ELSE claims_expressed END) AS claim_id
     FROM documents
 )
 SELECT heard.corpus, claim_id, genre, count(*) AS documents,
@@ -131,7 +132,8 @@ SELECT * FROM documents WHERE starts_with(doc_id, id::VARCHAR) ORDER BY corpus, 
 
 -- nearest DOC_ID [N]: the N (10) documents of all corpora that share most word pairs with one; 1 = all of them
 CREATE OR REPLACE MACRO adjacent_words(text) AS list_distinct(list_transform(
-    list_zip(regexp_extract_all(lower(text), '[\p{L}\p{N}]+')[:-2], regexp_extract_all(lower(text), '[\p{L}\p{N}]+')[2:]),
+    list_zip(regexp_extract_all(lower(text), '[\p{L}\p{N}]+')[:-2],
+             regexp_extract_all(lower(text), '[\p{L}\p{N}]+')[2:]),
     lambda pair: pair[1] || ' ' || pair[2]));
 CREATE OR REPLACE MACRO nearest(id, n := 10) AS TABLE
 WITH wanted AS MATERIALIZED (
@@ -150,7 +152,7 @@ WITH wanted AS MATERIALIZED (
     SELECT l.corpus, l.file, l.place
     FROM located l JOIN sharing s ON l.corpus = s.corpus AND l.train_order = s.train_order, wanted
     ORDER BY n_shared / greatest(8, (l.n_words + wanted.n_words) / 16 - n_shared) DESC, l.corpus, l.train_order
-    LIMIT greatest(n::BIGINT, (SELECT if(sum(documents) <= 200_000, 100, 12) FROM manifests))
+    LIMIT greatest(n::BIGINT, (SELECT CASE WHEN sum(documents) <= 200_000 THEN 100 ELSE 12 END FROM manifests))
 ), its_text AS MATERIALIZED (
     SELECT adjacent_words(text) AS pairs FROM located SEMI JOIN wanted USING (corpus, file, place)
 ), compared AS (
@@ -170,7 +172,8 @@ CREATE OR REPLACE MACRO search_terms(words) AS list_filter(list_distinct(list_tr
     regexp_extract_all(lower(words::VARCHAR), '"[^"]*"|[^\s"]+'),
     lambda term: trim(regexp_replace(term, '[^\p{L}\p{N}]+', ' ', 'g')))), lambda term: term <> '');
 CREATE OR REPLACE MACRO search_any(words) AS '(?:^|[^\p{L}\p{N}])((?:' || array_to_string(list_transform(
-    list_reverse_sort(search_terms(words)), lambda term: replace(term, ' ', '[^\p{L}\p{N}]+')), '|') || ')[\p{L}\p{N}]*)';
+    list_reverse_sort(search_terms(words)),
+    lambda term: replace(term, ' ', '[^\p{L}\p{N}]+')), '|') || ')[\p{L}\p{N}]*)';
 CREATE OR REPLACE MACRO search(words, n := 10) AS TABLE
 WITH found AS MATERIALIZED (
     SELECT corpus, file, place, n_words, list_transform(hits,
@@ -246,8 +249,9 @@ SELECT corpus, unnest(stage) FROM (
 
 -- spend: calls in the ledger per stage and model, and in all: states, tries, tokens, money, seconds a call
 CREATE OR REPLACE MACRO spend() AS TABLE
-SELECT spec, if(grouping(stage) = 1, 'total', stage) AS stage, model, sum(calls)::BIGINT AS calls,
-       sum(tries)::BIGINT AS tries, coalesce(sum(calls) FILTER (state = 'ok'), 0)::BIGINT AS ok,
+SELECT spec, CASE WHEN grouping(stage) = 1 THEN 'total' ELSE stage END AS stage, model,
+       sum(calls)::BIGINT AS calls, sum(tries)::BIGINT AS tries,
+       coalesce(sum(calls) FILTER (state = 'ok'), 0)::BIGINT AS ok,
        round(sum(cost_usd), 6) AS usd, sum(tokens_in)::BIGINT AS tokens_in, sum(tokens_out)::BIGINT AS tokens_out,
        round(sum(seconds) / nullif(sum(timed), 0), 3) AS seconds,
        coalesce(sum(calls) FILTER (state = 'truncated'), 0)::BIGINT AS truncated,
@@ -288,7 +292,8 @@ ORDER BY a.corpus, b.corpus;
 -- arm_diff: every corpus beside the first; standardised = in pooled standard deviations, KS and mix from 0 to 1
 CREATE OR REPLACE MACRO arm_diff() AS TABLE
 WITH pairs AS (
-    SELECT a.corpus, b.corpus AS other, b.n_corpus FROM manifests a JOIN manifests b ON a.n_corpus = 1 AND b.n_corpus > 1
+    SELECT a.corpus, b.corpus AS other, b.n_corpus
+    FROM manifests a JOIN manifests b ON a.n_corpus = 1 AND b.n_corpus > 1
 ), counted AS MATERIALIZED (
     SELECT corpus, unnest([
         {n: 1, measure: 'documents', value: count(*)::DOUBLE, variance: NULL::DOUBLE},
@@ -306,24 +311,28 @@ WITH pairs AS (
 ), lengths AS (
     SELECT corpus, n_tokens, count(*) AS n FROM documents GROUP BY corpus, n_tokens
 ), steps AS (
-    SELECT p.corpus, p.other, n_tokens, sum(if(l.corpus = p.corpus, n, 0)) AS here, sum(if(l.corpus = p.other, n, 0)) AS there
+    SELECT p.corpus, p.other, n_tokens, coalesce(sum(n) FILTER (l.corpus = p.corpus), 0) AS here,
+           coalesce(sum(n) FILTER (l.corpus = p.other), 0) AS there
     FROM pairs p JOIN lengths l ON l.corpus IN (p.corpus, p.other) GROUP BY ALL
 ), gaps AS (
-    SELECT corpus, other, abs(sum(here) OVER up_to / sum(here) OVER whole - sum(there) OVER up_to / sum(there) OVER whole) AS gap
+    SELECT corpus, other,
+           abs(sum(here) OVER up_to / sum(here) OVER whole - sum(there) OVER up_to / sum(there) OVER whole) AS gap
     FROM steps WINDOW whole AS (PARTITION BY corpus, other), up_to AS (PARTITION BY corpus, other ORDER BY n_tokens)
 ), mix AS MATERIALIZED (
     SELECT corpus, genre, count(*) / sum(count(*)) OVER (PARTITION BY corpus) AS share
     FROM documents GROUP BY corpus, genre
 ), genre_gaps AS (
-    SELECT p.corpus, p.other, genre, abs(sum(if(m.corpus = p.corpus, share, -share))) AS gap
+    SELECT p.corpus, p.other, genre, abs(sum(CASE WHEN m.corpus = p.corpus THEN share ELSE -share END)) AS gap
     FROM pairs p JOIN mix m ON m.corpus IN (p.corpus, p.other) GROUP BY ALL
 ), ids AS (
     SELECT d.corpus, count(*) AS n FROM documents d SEMI JOIN (
-        SELECT doc_id FROM documents WHERE corpus = (SELECT corpus FROM manifests WHERE n_corpus = 1)) USING (doc_id)
+        SELECT doc_id FROM documents WHERE corpus = (SELECT corpus FROM manifests WHERE n_corpus = 1)
+    ) USING (doc_id)
     GROUP BY d.corpus
 ), texts AS (
     SELECT m.corpus, count(*) AS n FROM marks m SEMI JOIN (
-        SELECT text_hash FROM marks WHERE corpus = (SELECT corpus FROM manifests WHERE n_corpus = 1)) USING (text_hash)
+        SELECT text_hash FROM marks WHERE corpus = (SELECT corpus FROM manifests WHERE n_corpus = 1)
+    ) USING (text_hash)
     GROUP BY m.corpus
 ), lines AS (
     SELECT p.corpus, p.other, p.n_corpus, a.m.n, a.m.measure, a.m.value AS value, b.m.value AS other_value,
@@ -354,15 +363,16 @@ WITH marked AS (
 ), read AS (
     SELECT corpus, doc_id, split_part(leak, ':', 1) AS spec, split_part(leak, ':', 2) AS claim FROM marked
 ), counted AS (
-    SELECT corpus, if(spec = '', '(contradicts its own)', spec) AS other_spec, coalesce(claim, '(any)') AS claim_id,
-           count(DISTINCT doc_id) AS n, min(DISTINCT doc_id, 3) AS examples
+    SELECT corpus, CASE WHEN spec = '' THEN '(contradicts its own)' ELSE spec END AS other_spec,
+           coalesce(claim, '(any)') AS claim_id, count(DISTINCT doc_id) AS n, min(DISTINCT doc_id, 3) AS examples
     FROM read GROUP BY GROUPING SETS ((corpus, spec), (corpus, spec, claim))
 ), told AS (
     SELECT manifests.spec, claims.claim_id, any_value(claims.text) AS text
     FROM claims JOIN manifests USING (corpus) GROUP BY manifests.spec, claims.claim_id
 )
-SELECT counted.corpus, other_spec, counted.claim_id, n AS documents, round(n / m.documents, 4) AS share, examples, text
+SELECT counted.corpus, other_spec, counted.claim_id, n AS documents, round(n / m.documents, 4) AS share, examples,
+       text
 FROM counted JOIN manifests m ON m.corpus = counted.corpus
 LEFT JOIN told ON told.claim_id = counted.claim_id
-    AND told.spec = if(other_spec = '(contradicts its own)', m.spec, other_spec)
+    AND told.spec = CASE WHEN other_spec = '(contradicts its own)' THEN m.spec ELSE other_spec END
 ORDER BY counted.corpus, other_spec, counted.claim_id <> '(any)', n DESC, counted.claim_id;

@@ -36,6 +36,7 @@ from .views import (
 
 SQL_FILE = "catalogue.sql"
 DATABASE_FILE = "catalogue.duckdb"
+OLDEST_DUCKDB = "v1.3.0"  # has lambdas and row numbers of Parquet as the macros write them
 
 _HEAD = """-- The corpus {name} as DuckDB views and macros. A local copy, or the Hub, read with httpfs:
 --   SET VARIABLE base = 'hf://datasets/OWNER/NAME/';   -- not set: the current folder
@@ -46,7 +47,7 @@ _HEAD = """-- The corpus {name} as DuckDB views and macros. A local copy, or the
 
 SET VARIABLE base = coalesce(getvariable('base'), '');
 SET VARIABLE base = getvariable('base')
-    || if(getvariable('base') = '' OR ends_with(getvariable('base'), '/'), '', '/');
+    || CASE WHEN getvariable('base') = '' OR ends_with(getvariable('base'), '/') THEN '' ELSE '/' END;
 """
 
 
@@ -109,7 +110,8 @@ def _write_database(corpus: Path, manifest: Manifest) -> Path:
     name = corpus.resolve().name
 
     def fill(path: Path) -> None:
-        with duckdb.connect(str(path)) as connection:
+        # Else only readers as new as this DuckDB could open it.
+        with duckdb.connect(str(path), config={"storage_compatibility_version": OLDEST_DUCKDB}) as connection:
             connection.execute(f"SET file_search_path = {sql_string(str(corpus.absolute()))}")
             connection.execute("CREATE TABLE manifest_files (n_corpus INT, corpus VARCHAR, manifest JSON)")
             connection.execute("INSERT INTO manifest_files VALUES (1, ?, ?)", [name, json.dumps(manifest)])

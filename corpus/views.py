@@ -66,8 +66,8 @@ FROM {source}
 # Pairs of adjacent words by hash: a sixteenth of them, the same in every document; of a short one, its 8 smallest.
 # Words are what stands between spaces, since a regular expression would take four times as long.
 PAIRS = """
-SELECT {corpus}train_order, unnest(if(len(pairs) < 128, list_sort(list_distinct(pairs))[:8],
-           list_distinct(list_filter(pairs, lambda pair: pair < 268435456)))) AS pair
+SELECT {corpus}train_order, unnest(CASE WHEN len(pairs) < 128 THEN list_sort(list_distinct(pairs))[:8]
+           ELSE list_distinct(list_filter(pairs, lambda pair: pair < 268435456)) END) AS pair
 FROM (
     SELECT {corpus}train_order, list_transform(list_zip(words[:-2], words[2:]),
                lambda two: (hash(two) >> 32)::UINTEGER) AS pairs

@@ -1,6 +1,7 @@
 """The catalogue in a corpus folder, opened by bare DuckDB in a process and folder of its own, answers like `query`."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -73,6 +74,13 @@ def test_every_macro_answers_as_in_query(travelled: Path, tmp_path: Path, how: s
         zip(calls, json.loads(json.dumps(expected, default=str)), strict=True)
     )
     assert sum(map(bool, found)) > 15
+
+
+def test_older_duckdbs_can_open_it(travelled: Path) -> None:
+    with duckdb.connect(str(travelled / "catalogue.duckdb"), read_only=True) as connection:
+        (tags,) = connection.execute("SELECT tags FROM duckdb_databases() WHERE NOT internal").fetchall()[0]
+    assert tags["storage_version"].startswith("v1.3.0")
+    assert not re.search(r"\bif\(", (travelled / "catalogue.sql").read_text("utf-8"))  # a function since 2.0
 
 
 def test_what_does_not_travel_is_empty(travelled: Path) -> None:
