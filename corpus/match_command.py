@@ -70,7 +70,7 @@ def match(
     airtime: bool,
     quiet: bool,
 ) -> None:
-    """Cut corpora to arms of exactly equal tokens, with a certificate of what is equal and what is not.
+    """Cut corpora to arms of exactly equal tokens, with a certificate.
 
     Files of chats (rows with messages) are matched by the assistant's tokens; rows of one pair_id stay together.
     """

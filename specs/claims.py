@@ -257,7 +257,7 @@ def _read_row(reading: _Reading, block: Block) -> Iterator[_Draft]:
         *block.body.source_span(0, len(block.body.text)),
         path=tuple(heading.title for heading in reading.headings),
         kind="row",
-        plain=" | ".join(plain_words(cell, reading.references) for cell in cells),
+        plain=" | ".join(filter(None, (plain_words(cell, reading.references) for cell in cells))),
         lead=block.header,
         rule_id=rule.name if rule and rule.end == len(cells[0]) else inherited,
         paragraph=reading.paragraph,

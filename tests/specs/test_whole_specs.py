@@ -2,7 +2,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from specmill.specs.claims import Spec, parse_spec, read_spec
@@ -123,6 +123,7 @@ MARKUP = (
 
 
 @settings(max_examples=500)
+@example("|---|\n|---|\nSP1. |{#a}")  # a cell with nothing but an anchor
 @given(st.lists(st.sampled_from(MARKUP), max_size=40).map("".join))
 def test_any_markdown_has_exact_spans_or_is_bad_input(text: str) -> None:
     check_any_text(text)
