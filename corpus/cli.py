@@ -21,7 +21,7 @@ COMMANDS = {  # name: (where it lives, its line in --help), in the order of the 
     ),
     "match": (
         "specmill.corpus.match_command:match",
-        "Cut corpora to arms of equal tokens, with a certificate.",
+        "Cut corpora to arms of exactly equal tokens, with a certificate.",
     ),
     "card": ("specmill.data_cards.commands:card", "Write the dataset card of a corpus."),
     "serve": ("specmill.corpus.commands:serve", "Serve the built-in writer as an OpenAI-compatible API."),
