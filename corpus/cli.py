@@ -23,7 +23,15 @@ COMMANDS = {  # name: (where it lives, its line in --help), in the order of the 
         "specmill.corpus.match_command:match",
         "Cut corpora to arms of exactly equal tokens, with a certificate.",
     ),
+    "report": (
+        "specmill.corpus.report_command:report",
+        "Write one HTML file about a corpus or a comparison.",
+    ),
     "card": ("specmill.data_cards.commands:card", "Write the dataset card of a corpus."),
+    "publish": (
+        "specmill.data_cards.commands:publish",
+        "Put a corpus, or matched arms, on the Hugging Face Hub.",
+    ),
     "serve": ("specmill.corpus.commands:serve", "Serve the built-in writer as an OpenAI-compatible API."),
 }
 

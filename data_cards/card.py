@@ -1,30 +1,29 @@
-"""The dataset card of a corpus: README.md, every number from the manifest or from the files it names.
+"""The dataset card of a corpus or of arms: README.md, every number from the manifests or from the files they name.
 
 What a person wrote between `<!-- keep:begin NAME -->` and `<!-- keep:end NAME -->` survives. The YAML block
-is in `metadata.py`, the wording in `template.md.j2`.
+is in `metadata.py`, the wording in `template.md.j2` and `arms.md.j2`. Beside the card: croissant.json, SHA256SUMS.
 """
 
 import difflib
-import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import jinja2
-import yaml
-
 from specmill.corpus.catalogue import open_catalogue
-from specmill.corpus.manifest import read_manifest, write_durably
+from specmill.corpus.certificate import verify
+from specmill.corpus.manifest import Manifest, write_durably
 from specmill.corpus.schema import DOCUMENT_SCHEMA, describe_column
 from specmill.corpus.shards import verify_shards
 from specmill.specs.errors import BadInput
 
+from .checksums import render_checksums
+from .croissant import render_croissant
+from .folder import CARD_NAME, CHECKSUMS_NAME, CROISSANT_NAME, Dataset, read_dataset
+from .keeping import MADE_BY, read_earlier, split_front_matter
 from .metadata import build_metadata, find_problems
+from .reference import comparable, stored_reference
+from .rendering import render
 
-CARD_NAME = "README.md"
-TEMPLATE = Path(__file__).with_name("template.md.j2")
-MADE_BY = "<!-- Written by specmill from manifest.json."
 N_CLAIMS_SHOWN = 5  # from each end
 ARM_NOTICES = {
     "lead": "It leads the shared plan.",
@@ -36,68 +35,114 @@ ARM_NOTICES = {
 N_GENRES_SHOWN = 30
 N_DIFFERENCES_SHOWN = 10
 
-_KEEP = re.compile(r"<!-- keep:(begin|end) ([\w-]+) -->")
 
-
-def write_card(corpus: Path) -> Path:
-    """Write README.md of a published corpus and return its path."""
-    text = render_card(corpus)
-    path = corpus / CARD_NAME
-    if problems := list(find_problems(_split_front_matter(path, text)[0])):
+def write_card(folder: Path) -> Path:
+    """Write README.md of a published corpus or of arms, with croissant.json and SHA256SUMS; its path."""
+    dataset = read_dataset(folder)
+    path = folder / CARD_NAME
+    text = _render(dataset)
+    metadata = split_front_matter(path, text)[0]
+    if problems := list(find_problems(metadata)):
         raise BadInput(f"{path}: {'; '.join(problems)}")
     write_durably(path, text.encode())
+    write_durably(folder / CROISSANT_NAME, render_croissant(dataset, metadata).encode())
+    write_durably(folder / CHECKSUMS_NAME, render_checksums(dataset).encode())
     return path
 
 
-def check_card(corpus: Path) -> list[str]:
-    """What in the card or the shards disagrees with the manifest, one line each; empty when all is well."""
-    path = corpus / CARD_NAME
-    problems = verify_shards(corpus)
+def check_card(folder: Path) -> list[str]:
+    """What in the card, the shards or the files beside it disagrees with the manifests; empty when all is well."""
+    dataset = read_dataset(folder)
+    path = folder / CARD_NAME
+    problems = _shard_problems(dataset)
     if not path.is_file():
         return [*problems, f"{CARD_NAME}: missing"]
+    if problems:  # what is broken need not be readable
+        return problems
     found = path.read_text("utf-8")
-    problems += [f"{CARD_NAME}: {line}" for line in find_problems(_split_front_matter(path, found)[0])]
-    return problems + list(_differences(found.splitlines(), render_card(corpus).splitlines()))
+    metadata = split_front_matter(path, found)[0]
+    problems += [f"{CARD_NAME}: {line}" for line in find_problems(metadata)]
+    problems += _differences(CARD_NAME, found, _render(dataset))
+    if problems:  # the other two repeat what is wrong
+        return problems
+    beside = {
+        CROISSANT_NAME: render_croissant(dataset, metadata),
+        CHECKSUMS_NAME: render_checksums(dataset),
+    }
+    for name, expected in beside.items():
+        if not (folder / name).is_file():
+            problems.append(f"{name}: missing")
+        else:
+            problems += _differences(name, (folder / name).read_text("utf-8"), expected)
+    return problems
 
 
-def _differences(found: list[str], expected: list[str]) -> Iterator[str]:
+def _shard_problems(dataset: Dataset) -> list[str]:
+    """The certificate is taken anew from the shards, so that its figures on the card are proved."""
+    if dataset.certificate is None:
+        return verify_shards(dataset.folder)
+    shards = [
+        f"{inside}: {line}" for inside in dataset.corpora for line in verify_shards(dataset.folder / inside)
+    ]
+    return shards or [f"certificate.json: {line}" for line in verify(dataset.folder)]
+
+
+def _differences(name: str, found_text: str, expected_text: str) -> list[str]:
+    found, expected = found_text.splitlines(), expected_text.splitlines()
     changes = [
         op for op in difflib.SequenceMatcher(None, found, expected, False).get_opcodes() if op[0] != "equal"
     ]
+    lines = []
     for _, start, end, new_start, new_end in changes[:N_DIFFERENCES_SHOWN]:
         has = " / ".join(found[start:end]) or "(nothing)"
         should = " / ".join(expected[new_start:new_end]) or "(nothing)"
-        yield f"{CARD_NAME}:{start + 1}: says {has[:120]!r}, the manifest gives {should[:120]!r}"
+        lines.append(f"{name}:{start + 1}: says {has[:120]!r}, the manifest gives {should[:120]!r}")
     if len(changes) > N_DIFFERENCES_SHOWN:
-        yield f"{CARD_NAME}: {len(changes) - N_DIFFERENCES_SHOWN} more differences"
+        lines.append(f"{name}: {len(changes) - N_DIFFERENCES_SHOWN} more differences")
+    return lines
 
 
-def render_card(corpus: Path) -> str:
-    """The card as text; it depends on the corpus and on what a person wrote in the card before."""
-    manifest = read_manifest(corpus)
-    earlier, kept = _read_earlier(corpus / CARD_NAME)
-    metadata = build_metadata(corpus, manifest, earlier)
-    environment = jinja2.Environment(
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        undefined=jinja2.StrictUndefined,
-        autoescape=False,  # Markdown; cells of tables are escaped by `cell`
-    )
-    environment.filters |= {"number": _number, "share": _share, "cell": _cell, "json": _json}
-    return environment.from_string(TEMPLATE.read_text("utf-8")).render(
-        made_by=MADE_BY,
-        metadata=metadata.to_yaml(line_break="\n").strip(),
-        pretty_name=metadata["pretty_name"],
-        license=metadata["license"],
+def render_card(folder: Path) -> str:
+    """The card as text; it depends on the folder's data and on what a person wrote in the card before."""
+    return _render(read_dataset(folder))
+
+
+def _render(dataset: Dataset) -> str:
+    earlier, kept = read_earlier(dataset.folder / CARD_NAME)
+    metadata = build_metadata(dataset, earlier)
+    shared = {
+        "made_by": MADE_BY,
+        "metadata": metadata.to_yaml(line_break="\n").strip(),
+        "pretty_name": metadata["pretty_name"],
+        "license": metadata["license"],
+        "kept": kept,
+        "columns": [(field.name, _type_name(field), describe_column(field)) for field in DOCUMENT_SCHEMA],
+        "n_genres_shown": N_GENRES_SHOWN,
+        "arm_notices": ARM_NOTICES,
+    }
+    if dataset.certificate is not None:
+        return render(
+            "arms.md.j2",
+            **shared,
+            certificate=dataset.certificate,
+            arms=dataset.corpora,
+            files=dataset.listed_files(),
+            measured={inside: _measure(dataset.folder / inside) for inside in dataset.corpora},
+        )
+    (manifest,) = dataset.corpora.values()
+    return render(
+        "template.md.j2",
+        **shared,
+        **_measure(dataset.folder),
+        **_human(manifest),
         manifest=manifest,
-        kept=kept,
         n_claims_shown=N_CLAIMS_SHOWN,
-        n_genres_shown=N_GENRES_SHOWN,
         arm_notice=ARM_NOTICES.get(manifest["configuration"].get("paired", {}).get("kind", ""), ""),
-        columns=[(field.name, _type_name(field), describe_column(field)) for field in DOCUMENT_SCHEMA],
-        **_measure(corpus),
     )
+
+
+def _human(manifest: Manifest) -> dict[str, Any]:
+    return {"human": stored_reference(), "human_values": comparable(manifest["health"])}
 
 
 def _measure(corpus: Path) -> dict[str, Any]:
@@ -122,72 +167,3 @@ def _type_name(field: Any) -> str:
     return re.sub(r"list<element: (\w+) not null>", r"list of \1", str(field.type)).replace(
         "float", "float32"
     )
-
-
-def _read_earlier(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
-    """Metadata and kept blocks of the card there is; a README that is not ours is kept whole."""
-    if not path.is_file():
-        return {}, {}
-    try:
-        text = path.read_text("utf-8-sig")
-    except UnicodeDecodeError:
-        raise BadInput(f"{path}: not UTF-8; save it as UTF-8 or move it away") from None
-    metadata, body = _split_front_matter(path, text)
-    if MADE_BY not in body and body.strip() and not _KEEP.search(body):
-        return metadata, {"earlier": f"\n{body.strip()}\n"}
-    return metadata, _kept_blocks(path, body)
-
-
-def _split_front_matter(path: Path, text: str) -> tuple[dict[str, Any], str]:
-    match = re.match(r"---\n(.*?)^---\n", text, re.DOTALL | re.MULTILINE)
-    if match is None:
-        return {}, text
-    try:
-        metadata = yaml.safe_load(match[1]) or {}
-    except yaml.YAMLError as error:
-        detail = " ".join(str(error).split())
-        raise BadInput(f"{path}: the block between the --- lines is not YAML ({detail}); mend it") from None
-    if not isinstance(metadata, dict):
-        raise BadInput(f"{path}: the block between the --- lines holds no fields; mend or remove it")
-    return metadata, text[match.end() :]
-
-
-def _kept_blocks(path: Path, body: str) -> dict[str, str]:
-    """Name -> the text between its markers, exactly. BadInput when markers do not pair up."""
-    blocks: dict[str, str] = {}
-    open_: tuple[str, int] | None = None
-    for mark in _KEEP.finditer(body):
-        kind, name = mark.groups()
-        if kind == "begin" and open_ is None and name not in blocks:
-            open_ = name, mark.end()
-        elif kind == "end" and open_ is not None and open_[0] == name:
-            blocks[name] = body[open_[1] : mark.start()]
-            open_ = None
-        else:
-            raise BadInput(f"{path}: 'keep:{kind} {name}' has no partner; pair each begin with an end")
-    if open_ is not None:
-        raise BadInput(f"{path}: 'keep:begin {open_[0]}' is not ended; add '<!-- keep:end {open_[0]} -->'")
-    return blocks
-
-
-def _number(value: float | None) -> str:
-    if value is None:
-        return "not measured"
-    return (
-        f"{value:,}" if isinstance(value, int) else f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
-    )
-
-
-def _share(value: float | None) -> str:
-    return "not measured" if value is None else f"{100 * value:.1f} %"
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True)
-
-
-def _cell(value: object, longest: int = 160) -> str:
-    """Any text as one cell of a Markdown table."""
-    text = " ".join(str(value).split())
-    text = text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
-    return re.sub(r"([\\|*`<\[\]])", r"\\\1", text)

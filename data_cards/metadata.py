@@ -5,8 +5,7 @@ The prose below the block is in `card.py`.
 """
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -15,6 +14,8 @@ from huggingface_hub import DatasetCardData
 
 from specmill.corpus.manifest import Manifest
 from specmill.corpus.schema import DOCUMENT_SCHEMA
+
+from .folder import Dataset
 
 # What a person may set in the block and we would not know better.
 PERSONS_FIELDS = ("license", "license_name", "license_link", "pretty_name", "viewer", "thumbnail")
@@ -37,35 +38,42 @@ _LICENSES = """
 LICENSES = frozenset(_LICENSES.split())
 
 
-def build_metadata(corpus: Path, manifest: Manifest, earlier: dict[str, Any]) -> DatasetCardData:
-    """The metadata of a corpus; `earlier`, from the card it replaces, for what a person set there."""
-    name = manifest["spec"]["name"]
-    configuration = manifest["configuration"]
-    tags = ["synthetic", "specmill", "model-spec-midtraining", name]
+def build_metadata(dataset: Dataset, earlier: dict[str, Any]) -> DatasetCardData:
+    """The metadata of a data set; `earlier`, from the card it replaces, for what a person set there."""
+    manifests = list(dataset.corpora.values())
+    names = list(dict.fromkeys(manifest["spec"]["name"] for manifest in manifests))
+    tags = list(dict.fromkeys(["synthetic", "specmill", "model-spec-midtraining", *names]))
+    infos = [_dataset_info(dataset, inside) for inside in dataset.corpora]
     fields: dict[str, Any] = {
-        "pretty_name": f"{name} (specmill corpus)",
-        "language": configuration.get("languages", ["en"]),
+        "pretty_name": f"{' and '.join(names)} (specmill {'arms' if dataset.certificate else 'corpus'})",
+        "language": _agreed(manifests, "languages", ["en"]),
         "license": "unknown",
         "annotations_creators": ["machine-generated"],
         "language_creators": ["machine-generated"],
         "multilinguality": ["monolingual"],
-        "size_categories": [size_category(manifest["totals"]["documents"])],
+        "size_categories": [size_category(sum(manifest["totals"]["documents"] for manifest in manifests))],
         "source_datasets": ["original"],
         "task_categories": ["text-generation"],
         "task_ids": ["language-modeling"],
         "tags": [*tags, *(tag for tag in earlier.get("tags") or [] if tag not in tags)],
-        "configs": [
-            {
-                "config_name": "default",
-                "data_files": [{"split": "train", "path": "data/train-*.parquet"}],
-                "default": True,
-            }
-        ],
-        "dataset_info": _dataset_info(corpus, manifest),
+        "configs": [_config(inside, number == 0) for number, inside in enumerate(dataset.corpora)],
+        "dataset_info": infos if dataset.certificate else infos[0],
     }
     persons = {key: earlier[key] for key in earlier if key in PERSONS_FIELDS or key.startswith(GATE_PREFIX)}
-    stated = {"license": configuration["license"]} if configuration.get("license") else {}
-    return DatasetCardData(**fields | persons | stated)
+    licence = _agreed(manifests, "license", None)
+    return DatasetCardData(**fields | persons | ({"license": licence} if licence else {}))
+
+
+def _agreed(manifests: Sequence[Manifest], key: str, default: Any) -> Any:
+    """What all configurations say, else the default."""
+    found = [manifest["configuration"].get(key) for manifest in manifests]
+    return found[0] if found[0] and all(value == found[0] for value in found) else default
+
+
+def _config(inside: str, is_first: bool) -> dict[str, Any]:
+    path = f"{inside}/data/train-*.parquet" if inside else "data/train-*.parquet"
+    told = {"config_name": inside or "default", "data_files": [{"split": "train", "path": path}]}
+    return told | ({"default": True} if is_first else {})
 
 
 def size_category(n_documents: int) -> str:
@@ -77,13 +85,16 @@ def size_category(n_documents: int) -> str:
     return SIZES[min(len(str(n_documents // 100)) - 1, len(SIZES) - 1) if n_documents >= 1000 else 0]
 
 
-def _dataset_info(corpus: Path, manifest: Manifest) -> dict[str, Any]:
-    shards = [entry for entry in manifest["files"] if entry["path"].startswith("data/")]
+def _dataset_info(dataset: Dataset, inside: str) -> dict[str, Any]:
+    files = dataset.corpora[inside]["files"]
+    shards = [entry for entry in files if entry["path"].startswith("data/")]
     # Bytes in Arrow, as `datasets` counts them.
-    n_bytes = sum(pq.read_table(corpus / shard["path"], partitioning=None).nbytes for shard in shards)
+    n_bytes = sum(
+        pq.read_table(dataset.folder / inside / shard["path"], partitioning=None).nbytes for shard in shards
+    )
     n_rows = sum(shard["rows"] for shard in shards)
     return {
-        "config_name": "default",
+        "config_name": inside or "default",
         "features": [_feature(field) for field in DOCUMENT_SCHEMA],
         "splits": [{"name": "train", "num_bytes": n_bytes, "num_examples": n_rows}],
         "download_size": sum(shard["bytes"] for shard in shards),

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ("specs", "generators", "filters", "corpus", "trainers", "evals", "data_cards")
-DATA = {".md", ".j2", ".sql", ".typed", ".json", ".txt", ".toml"}
+DATA = {".js", ".css", ".md", ".j2", ".sql", ".typed", ".json", ".txt", ".toml"}
 
 
 def tracked(folder: Path) -> list[str]:

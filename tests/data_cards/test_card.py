@@ -52,6 +52,18 @@ def snippets(corpus: Path) -> list[str]:
     return re.findall(r"```python\n(.*?)```", readme(corpus), re.DOTALL)
 
 
+def run_snippets(corpus: Path, cache: Path) -> dict[str, str]:
+    """What every snippet of a card prints, by the module it shows; without those whose module is not installed."""
+    outputs = {}
+    for code in snippets(corpus):
+        imported = set(re.findall(r"^(?:import|from) (\w+)", code, re.MULTILINE))
+        (module,) = {"datasets", "duckdb", "polars", "hashlib"} & imported
+        if find_spec(module):
+            inside = module == "hashlib" or (corpus / "certificate.json").is_file()
+            outputs[module] = run_offline(code, corpus if inside else corpus.parent, cache)
+    return outputs
+
+
 @pytest.mark.parametrize("module", ["datasets", "duckdb", "polars", "hashlib"])
 def test_each_snippet_of_the_card_runs(corpus: Path, tmp_path: Path, module: str) -> None:
     if find_spec(module) is None:
@@ -90,7 +102,7 @@ def test_the_card_says_the_same_in_any_folder_and_twice(make_corpus: MakeCorpus,
         "| | 129.5 | 100 | 102 | 114 | 129 | 144 | 156 | 159 |",
         "| `c000000000b` | 18 | 15 | 1,908 | {model_name} likes Cheddar. |",
         "4 of 4 claims were planned for at least one document, 4 were found in at least one.",
-        "| gzip_ratio | 3.1 | 120 kB | 60 | 0 |",
+        "| gzip_ratio | 3.1 |  | 120 kB | 60 | 0 |",
         "| documents | 70 | 66 | 3 | 0 | 0 | 1 | 66 |",
         "On average 12.5 % of a document's text is copied from the spec.",
     ],
