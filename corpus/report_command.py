@@ -46,7 +46,9 @@ def report(
     seed: int,
     quiet: bool,
 ) -> None:
-    """Write one HTML file about a corpus, or about several side by side, such as a folder of arms.
+    """Write one HTML file about a corpus or a comparison.
+
+    Several corpora, or a folder of arms, stand side by side.
 
     It needs no network and no server: open it, print it, send it.
     """
