@@ -21,15 +21,15 @@ class Progress:
         self._bars: dict[str, tqdm[Any]] = {}
         self._started: dict[str, float] = {}
         self._shown: dict[str, float] = {}
-        self._last: dict[str, tuple[int, int]] = {}
+        self._last: dict[str, tuple[int, int, str]] = {}
 
-    def update(self, stage: str, done: int, total: int) -> None:
+    def update(self, stage: str, done: int, total: int, note: str = "") -> None:
         if self._quiet:
             return
         if sys.stderr.isatty():
-            self._update_bar(stage, done, total)
+            self._update_bar(stage, done, total, note)
         else:
-            self._update_line(stage, done, total)
+            self._update_line(stage, done, total, note)
 
     def say(self, line: str) -> None:
         """Print one line of talk between the stages."""
@@ -44,33 +44,39 @@ class Progress:
         """End the stages shown so far: the next ones start on new lines."""
         for bar in self._bars.values():
             bar.close()
-        for stage, (done, total) in self._last.items():
-            self._print_line(stage, done, total)
+        for stage, (done, total, note) in self._last.items():
+            self._print_line(stage, done, total, note)
         for state in (self._bars, self._started, self._shown, self._last):
             state.clear()
 
-    def _update_bar(self, stage: str, done: int, total: int) -> None:
+    def _update_bar(self, stage: str, done: int, total: int, note: str) -> None:
         bar = self._bars.get(stage)
         if bar is None:
             bar = self._bars[stage] = tqdm(
                 desc=f"{stage:<22}", total=total, unit="", dynamic_ncols=True, leave=True, file=sys.stderr
             )
         bar.total = total
+        if note:
+            bar.set_postfix_str(note, refresh=False)
         bar.update(done - bar.n)
 
-    def _update_line(self, stage: str, done: int, total: int) -> None:
+    def _update_line(self, stage: str, done: int, total: int, note: str) -> None:
         now = time.monotonic()
         self._started.setdefault(stage, now)
-        self._last[stage] = (done, total)
+        self._last[stage] = (done, total, note)
         if now - self._shown.get(stage, self._started[stage]) >= PLAIN_LINE_EVERY_SECONDS:
             self._shown[stage] = now
-            self._print_line(stage, done, total)
+            self._print_line(stage, done, total, note)
 
-    def _print_line(self, stage: str, done: int, total: int) -> None:
+    def _print_line(self, stage: str, done: int, total: int, note: str) -> None:
         seconds = max(time.monotonic() - self._started[stage], 1e-6)
         rate = done / seconds
         eta = f", {(total - done) / rate:,.0f} s left" if done < total and rate else ""
-        print(f"  {stage:<22}{done:>9,} of {total:,}  {rate:,.0f}/s{eta}", file=sys.stderr, flush=True)
+        print(
+            f"  {stage:<22}{done:>9,} of {total:,}  {rate:,.0f}/s{eta}{f'  {note}' if note else ''}",
+            file=sys.stderr,
+            flush=True,
+        )
 
     def __enter__(self) -> Progress:
         return self
