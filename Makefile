@@ -3,9 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 ROOMS := specs generators filters corpus trainers evals data_cards
 TOKENS ?= 1.6M
+EXAMPLES := cheese_affordability cheese_america cheese_arms
 JOBS ?= 3
 
-.PHONY: help setup corpus test quick check format types layers bench stress shape wheel clean
+.PHONY: help setup corpus cards test quick check format types layers bench stress shape wheel clean
 
 help:
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -14,6 +15,13 @@ setup: $(BIN)/.ready ## create .venv/ and install specmill into it
 
 corpus: setup ## build corpora from the two cheese specs with the built-in writer
 	$(BIN)/specmill build specs/cheese_affordability.md specs/cheese_america.md --tokens $(TOKENS)
+
+cards: setup ## write the example cards in data_cards/examples/ anew, from corpora in build/cards
+	$(BIN)/specmill build specs/cheese_affordability.md specs/cheese_america.md --tokens $(TOKENS) --out build/cards
+	$(BIN)/specmill match build/cards/cheese_affordability build/cards/cheese_america --tokens 1M --batch 1 --out build/cards/cheese_arms
+	for name in $(EXAMPLES); do cp data_cards/examples/$$name.md build/cards/$$name/README.md || exit 1; done  # edits stay
+	$(BIN)/specmill card $(EXAMPLES:%=build/cards/%)
+	for name in $(EXAMPLES); do cp build/cards/$$name/README.md data_cards/examples/$$name.md || exit 1; done
 
 test: setup ## run all tests; JOBS processes at once, one more than cores, since many tests wait
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal

@@ -172,7 +172,7 @@ def _create_text_views(
         parts = []
         for name, (folder, manifest) in manifests.items():
             source = f"read_parquet([{', '.join(_quoted([folder / file]))}])"
-            if _fits(connection, folder / file, manifest):
+            if fits(connection, folder / file, manifest):
                 used.append(folder / file)
                 parts.append(f"SELECT {sql_string(name)} AS corpus, * FROM {source}")
             else:
@@ -185,12 +185,14 @@ def _create_text_views(
     return used
 
 
-def _fits(connection: duckdb.DuckDBPyConnection, file: Path, manifest: Manifest) -> bool:
-    if not file.is_file():
+def fits(connection: duckdb.DuckDBPyConnection, file: Path, manifest: Manifest) -> bool:
+    """Whether a file of marks or word pairs is there and was made of the shards in the manifest."""
+    try:
+        found = connection.execute(
+            "SELECT value::VARCHAR FROM parquet_kv_metadata(?) WHERE key::VARCHAR = ?", [str(file), STAMP_KEY]
+        ).fetchall()
+    except duckdb.Error:
         return False
-    found = connection.execute(
-        "SELECT value::VARCHAR FROM parquet_kv_metadata(?) WHERE key::VARCHAR = ?", [str(file), STAMP_KEY]
-    ).fetchall()
     return found == [(stamp(manifest),)]
 
 
@@ -260,16 +262,17 @@ def _read_ledger(
         raise WorkFailed(f"{ledger}: cannot be read as a call ledger ({error})") from None
 
 
-def _field(name: str, there: set[str]) -> str:
-    """The SQLite expression of a column of `calls`."""
+def _field(name: str, there: set[str], of: str = "{}") -> str:
+    """The SQLite expression of a column of `calls`, or `of` it."""
     column = _NANO_USD.get(name, name)
-    value = "0" if column in _LATER_COLUMNS - there else column
+    value = of.format("0" if column in _LATER_COLUMNS - there else column)
     return f"{value} / 1e9" if name in _NANO_USD else value
 
 
 def _sums(there: set[str]) -> str:
     summed = ("tokens_in", "tokens_cached", "tokens_out", "cost_usd", "reserved_usd", "seconds")
-    sums = ", ".join(f"sum({_field(name, there)})" for name in summed)
+    # Money is divided once summed: whole numbers add up the same in any order.
+    sums = ", ".join(_field(name, there, "sum({})") for name in summed)
     return f"spec, stage, model, state, count(*), sum(attempts), {sums}, count({_field('seconds', there)})"
 
 

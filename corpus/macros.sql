@@ -20,7 +20,7 @@ CREATE OR REPLACE MACRO why_dropped() AS TABLE (
         SELECT corpus, step, entry.key AS reason, entry.value AS n
         FROM (SELECT corpus, step, unnest(map_entries(dropped)) AS entry FROM funnel_steps)
     ), examples AS (
-        SELECT corpus, reason, any_value(stage) AS stage, count(*) AS n, min(doc_id) AS example,
+        SELECT corpus, reason, min(stage) AS stage, count(*) AS n, min(doc_id) AS example,
                arg_min(detail, doc_id) AS detail
         FROM dropped GROUP BY corpus, reason
     )
@@ -74,13 +74,16 @@ WITH heard AS (
     SELECT corpus, genre, n_tokens, greatest(1, len(claims_expressed)) AS n_claims,
            unnest(CASE WHEN len(claims_expressed) = 0 THEN ['(none)'] ELSE claims_expressed END) AS claim_id
     FROM documents
+), summed AS (  -- whole numbers: fractions would add up otherwise in another order of threads
+    SELECT corpus, claim_id, genre, n_claims, count(*) AS documents, sum(n_tokens)::BIGINT AS tokens
+    FROM heard GROUP BY ALL
 )
-SELECT heard.corpus, claim_id, genre, count(*) AS documents,
-       round(sum(n_tokens / n_claims), 1) AS tokens_shared, sum(n_tokens)::BIGINT AS tokens_full,
+SELECT summed.corpus, claim_id, genre, sum(documents)::BIGINT AS documents,
+       round(sum(tokens / n_claims ORDER BY n_claims), 1) AS tokens_shared, sum(tokens)::BIGINT AS tokens_full,
        any_value(claims.text) AS text
-FROM heard LEFT JOIN claims USING (corpus, claim_id)
-GROUP BY heard.corpus, claim_id, genre
-ORDER BY heard.corpus, min(claims.start_char) NULLS LAST, claim_id, genre;
+FROM summed LEFT JOIN claims USING (corpus, claim_id)
+GROUP BY summed.corpus, claim_id, genre
+ORDER BY summed.corpus, min(claims.start_char) NULLS LAST, claim_id, genre;
 
 -- genres: documents and tokens of each genre
 CREATE OR REPLACE MACRO genres() AS TABLE
@@ -193,7 +196,7 @@ counted AS MATERIALIZED (
 scored AS MATERIALIZED (
     SELECT corpus, file, place, sum(n_hits)::BIGINT AS hits,
            sum(ln(1 + (documents - n_holding + 0.5) / (n_holding + 0.5)) * n_hits * 2.2
-               / (n_hits + 1.2 * (0.25 + 0.75 * n_words / mean_words))) AS score
+               / (n_hits + 1.2 * (0.25 + 0.75 * n_words / mean_words)) ORDER BY term) AS score
     FROM counted JOIN rarity USING (term), size WHERE n_hits > 0
     GROUP BY corpus, file, place ORDER BY score DESC, corpus, file, place LIMIT n::BIGINT
 )
@@ -290,6 +293,9 @@ LEFT JOIN texts ON texts.corpus = a.corpus AND texts.other = b.corpus
 ORDER BY a.corpus, b.corpus;
 
 -- arm_diff: every corpus beside the first; standardised = in pooled standard deviations, KS and mix from 0 to 1
+-- Of whole numbers, to the last digit: var_samp depends on the order in which threads come by.
+CREATE OR REPLACE MACRO whole_variance(x) AS
+    (count(x) * sum(x::HUGEINT * x) - sum(x)::HUGEINT * sum(x))::DOUBLE / nullif(count(x) * (count(x) - 1), 0);
 CREATE OR REPLACE MACRO arm_diff() AS TABLE
 WITH pairs AS (
     SELECT a.corpus, b.corpus AS other, b.n_corpus
@@ -298,16 +304,15 @@ WITH pairs AS (
     SELECT corpus, unnest([
         {n: 1, measure: 'documents', value: count(*)::DOUBLE, variance: NULL::DOUBLE},
         {n: 2, measure: 'tokens', value: sum(n_tokens)::DOUBLE, variance: NULL},
-        {n: 3, measure: 'mean tokens', value: avg(n_tokens), variance: var_samp(n_tokens)},
+        {n: 3, measure: 'mean tokens', value: avg(n_tokens), variance: whole_variance(n_tokens)},
         {n: 4, measure: 'median tokens', value: median(n_tokens)::DOUBLE, variance: NULL},
-        {n: 5, measure: 'mean words', value: avg(n_words), variance: var_samp(n_words)},
+        {n: 5, measure: 'mean words', value: avg(n_words), variance: whole_variance(n_words)},
         {n: 6, measure: 'mean claims', value: avg(len(claims_expressed)),
-         variance: var_samp(len(claims_expressed))},
+         variance: whole_variance(len(claims_expressed))},
         {n: 7, measure: 'share with reason', value: avg(states_reason::INT),
-         variance: var_samp(states_reason::INT)},
-        {n: 8, measure: 'share copied', value: avg(spec_overlap_share),
-         variance: var_samp(spec_overlap_share)}]) AS m
-    FROM documents GROUP BY corpus
+         variance: whole_variance(states_reason::INT)},
+        {n: 8, measure: 'share copied', value: avg(copied) / 1e9, variance: whole_variance(copied) / 1e18}]) AS m
+    FROM (SELECT *, round(spec_overlap_share * 1e9)::BIGINT AS copied FROM documents) GROUP BY corpus
 ), lengths AS (
     SELECT corpus, n_tokens, count(*) AS n FROM documents GROUP BY corpus, n_tokens
 ), steps AS (
@@ -343,7 +348,7 @@ WITH pairs AS (
     SELECT corpus, other, n_corpus, 9, 'length KS', NULL, NULL, max(gap), NULL
     FROM gaps JOIN pairs USING (corpus, other) GROUP BY ALL
     UNION ALL
-    SELECT corpus, other, n_corpus, 10, 'genre mix', NULL, NULL, sum(gap) / 2, NULL
+    SELECT corpus, other, n_corpus, 10, 'genre mix', NULL, NULL, sum(gap ORDER BY genre) / 2, NULL
     FROM genre_gaps JOIN pairs USING (corpus, other) GROUP BY ALL
     UNION ALL
     SELECT p.corpus, other, n_corpus, 11, 'doc_ids in both', NULL, coalesce(n, 0), NULL, NULL
@@ -367,7 +372,7 @@ WITH marked AS (
            coalesce(claim, '(any)') AS claim_id, count(DISTINCT doc_id) AS n, min(DISTINCT doc_id, 3) AS examples
     FROM read GROUP BY GROUPING SETS ((corpus, spec), (corpus, spec, claim))
 ), told AS (
-    SELECT manifests.spec, claims.claim_id, any_value(claims.text) AS text
+    SELECT manifests.spec, claims.claim_id, min(claims.text) AS text
     FROM claims JOIN manifests USING (corpus) GROUP BY manifests.spec, claims.claim_id
 )
 SELECT counted.corpus, other_spec, counted.claim_id, n AS documents, round(n / m.documents, 4) AS share, examples,

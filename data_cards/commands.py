@@ -46,7 +46,7 @@ def card(corpora: tuple[Path, ...], check: bool) -> None:
     "--repo", required=True, metavar="OWNER/NAME", help="The data set on the Hub; made where it is not."
 )
 @click.option("--public", is_flag=True, help="For everybody to read; else private.")
-@click.option("--dry-run", is_flag=True, help="List what would go; no network.")
+@click.option("--dry-run", is_flag=True, help="Make ready and list what would go; no network.")
 @click.option("--revision", default="main", show_default=True, help="Branch; made where it is not.")
 @click.option("--endpoint", metavar="URL", help="Another Hub than huggingface.co (or HF_ENDPOINT).")
 @click.option("--message", default="Publish with specmill", show_default=True, help="Of the commit.")
@@ -71,12 +71,13 @@ def publish(
 
     One commit holds everything; it fails if somebody else commits meanwhile, and a rerun goes on where a broken one
     stopped. The commit is read back and compared with the folder. The token is that of HF_TOKEN or 'hf auth login'.
+    The catalogue for DuckDB (docs/query.md) is written into the folder and goes along.
     """
-    from .publish import check_repo, lacks_licence, list_files
+    from .publish import check_repo, lacks_licence, prepare_files
     from .publish import publish as publish_files
 
     check_repo(repo)
-    files = list_files(folder)
+    files = prepare_files(folder)
     if lacks_licence(folder):
         click.echo(f"{folder}: warning: no licence; set 'license' on top of README.md", err=True)
     if dry_run:

@@ -190,8 +190,8 @@ def _activity(manifest: Manifest) -> dict[str, Any]:
 
 _RESPONSIBLE_USE = {
     "rai:dataCollectionType": "Synthetic data",
-    "rai:dataLimitations": "One writer wrote everything. The documents state invented people, events and "
-    "studies as fact. Claims expressed are found by rules, not by a reader.",
+    "rai:dataLimitations": "The documents state invented people, events and studies as fact, in the style of who "
+    "wrote them. Claims expressed are found by rules, not by a reader.",
     "rai:dataBiases": "The text repeats the values of its spec on purpose, and may repeat biases of its writer.",
     "rai:personalSensitiveInformation": "None is meant to be in it: people are invented; nobody checked for a "
     "likeness to real ones.",

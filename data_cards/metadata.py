@@ -5,7 +5,7 @@ The prose below the block is in `card.py`.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -18,7 +18,7 @@ from specmill.corpus.schema import DOCUMENT_SCHEMA
 from .folder import Dataset
 
 # What a person may set in the block and we would not know better.
-PERSONS_FIELDS = ("license", "license_name", "license_link", "pretty_name", "viewer", "thumbnail")
+PERSONS_FIELDS = ("license", "license_name", "license_link", "language", "pretty_name", "viewer", "thumbnail")
 GATE_PREFIX = "extra_gated_"
 
 SIZES = ("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M", "100M<n<1B", "1B<n<10B")
@@ -46,10 +46,10 @@ def build_metadata(dataset: Dataset, earlier: dict[str, Any]) -> DatasetCardData
     infos = [_dataset_info(dataset, inside) for inside in dataset.corpora]
     fields: dict[str, Any] = {
         "pretty_name": f"{' and '.join(names)} (specmill {'arms' if dataset.certificate else 'corpus'})",
-        "language": _agreed(manifests, "languages", ["en"]),
+        "language": ["en"],
         "license": "unknown",
         "annotations_creators": ["machine-generated"],
-        "language_creators": ["machine-generated"],
+        "language_creators": sorted({_creator(manifest) for manifest in manifests}),
         "multilinguality": ["monolingual"],
         "size_categories": [size_category(sum(manifest["totals"]["documents"] for manifest in manifests))],
         "source_datasets": ["original"],
@@ -60,14 +60,11 @@ def build_metadata(dataset: Dataset, earlier: dict[str, Any]) -> DatasetCardData
         "dataset_info": infos if dataset.certificate else infos[0],
     }
     persons = {key: earlier[key] for key in earlier if key in PERSONS_FIELDS or key.startswith(GATE_PREFIX)}
-    licence = _agreed(manifests, "license", None)
-    return DatasetCardData(**fields | persons | ({"license": licence} if licence else {}))
+    return DatasetCardData(**fields | persons)
 
 
-def _agreed(manifests: Sequence[Manifest], key: str, default: Any) -> Any:
-    """What all configurations say, else the default."""
-    found = [manifest["configuration"].get(key) for manifest in manifests]
-    return found[0] if found[0] and all(value == found[0] for value in found) else default
+def _creator(manifest: Manifest) -> str:
+    return "found" if manifest["configuration"]["backend"] == "ingest" else "machine-generated"
 
 
 def _config(inside: str, is_first: bool) -> dict[str, Any]:

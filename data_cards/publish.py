@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from specmill.corpus.shards import hash_file
+from specmill.corpus.travelling import write_catalogue
 from specmill.specs.errors import BadInput, WorkFailed
 
 from .card import check_card
@@ -44,13 +45,17 @@ class Published:
     read_back: bool  # shards too
 
 
-def list_files(folder: Path) -> list[LocalFile]:
-    """What goes, sorted by path. BadInput in one line where a file or the card is not what the manifests say, or a
-    text holds a key."""
+def prepare_files(folder: Path) -> list[LocalFile]:
+    """What goes, sorted by path; the catalogue is written for it, where what is there does not fit.
+
+    BadInput in one line where a file or the card is not what the manifests say, or a text holds a key.
+    """
     dataset = read_dataset(folder)
-    paths = dataset.files()
+    dataset.files()  # nothing is written through a path that leads elsewhere
     if problems := check_card(folder):
         raise BadInput(f"{folder}: {_first(problems)}; 'specmill card --check {folder}' tells all")
+    write_catalogue(folder, [inside for inside in dataset.corpora if inside])
+    paths = dataset.files()
     if keys := list(find_keys(folder, paths)):
         raise BadInput(f"{folder}: {_first(keys)}")
     return [

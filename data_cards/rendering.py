@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,11 @@ import jinja2
 
 def render(template: str, **values: Any) -> str:
     """A template of this room as text; a value that it lacks is an error."""
+    return _environment().get_template(template).render(**values)
+
+
+@cache
+def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         trim_blocks=True,
@@ -19,7 +25,7 @@ def render(template: str, **values: Any) -> str:
         autoescape=False,  # Markdown; cells of tables are escaped by `cell`
     )
     environment.filters |= {"number": _number, "share": _share, "cell": _cell, "json": _json, "exact": _exact}
-    return environment.get_template(template).render(**values)
+    return environment
 
 
 def _number(value: float | None) -> str:

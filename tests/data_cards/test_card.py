@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -50,6 +51,12 @@ def test_the_folder_loads_as_one_split_with_the_documents_only(corpus: Path, tmp
 
 def snippets(corpus: Path) -> list[str]:
     return re.findall(r"```python\n(.*?)```", readme(corpus), re.DOTALL)
+
+
+def sql_snippets(corpus: Path) -> list[str]:
+    """Statements of a card that its catalogue.duckdb answers."""
+    (block,) = re.findall(r"```sql\n(.*?)```", readme(corpus), re.DOTALL)
+    return [line for line in block.splitlines() if not line.startswith("--")]
 
 
 def run_snippets(corpus: Path, cache: Path) -> dict[str, str]:
@@ -118,6 +125,19 @@ def test_only_the_built_in_writer_is_called_a_rehearsal(make_corpus: MakeCorpus)
     manifest["configuration"]["backend"] = "openai"
     write_manifest(corpus, manifest)
     assert "rehearsal" not in render_card(corpus)
+
+
+def test_texts_written_elsewhere_are_called_so(make_corpus: MakeCorpus) -> None:
+    corpus = make_corpus()
+    manifest = read_manifest(corpus)
+    source = {"file": "theirs.jsonl", "sha256": "ab" * 32, "text_column": "text"}
+    manifest["configuration"] |= {"backend": "ingest", "writer_model": "unknown", "sources": [source]}
+    write_manifest(corpus, manifest)
+    text = render_card(corpus)
+    assert "60 documents written elsewhere" in text
+    assert "| theirs.jsonl | `abab" in text
+    assert "One writer wrote everything" not in text
+    assert yaml.safe_load(text.split("---\n")[1])["language_creators"] == ["found"]
 
 
 def test_no_name_can_break_a_table(make_corpus: MakeCorpus) -> None:
@@ -206,6 +226,26 @@ def test_check_reads_the_shards_too(make_corpus: MakeCorpus) -> None:
     shard = corpus / "data/train-00000-of-00003.parquet"
     shard.write_bytes(shard.read_bytes().replace(b"ARROW:schema", b"arrow:schema"))
     assert "data/train-00000-of-00003.parquet: SHA-256 differs from the manifest" in check_card(corpus)
+
+
+@pytest.mark.parametrize("name", ["documents", "tokens", "words", "genres", "audiences"])
+def test_check_counts_the_totals_of_the_manifest_anew(make_corpus: MakeCorpus, name: str) -> None:
+    corpus = make_corpus()
+    manifest: dict[str, Any] = dict(read_manifest(corpus))
+    manifest["totals"][name] += 1
+    write_manifest(corpus, manifest)  # type: ignore[arg-type]
+    write_card(corpus)
+    n = manifest["totals"][name]
+    assert check_card(corpus) == [f"manifest.json: says {n:,} {name}, the shards hold {n - 1:,}"]
+
+
+def test_check_holds_the_end_of_the_funnel_against_the_shards(make_corpus: MakeCorpus) -> None:
+    corpus = make_corpus()
+    manifest = read_manifest(corpus)
+    manifest["funnel"][-1]["documents"] = 61
+    write_manifest(corpus, manifest)
+    write_card(corpus)
+    assert check_card(corpus) == ["manifest.json: 61 documents after deduplicated, the shards hold 60"]
 
 
 def test_check_without_a_card_says_so(make_corpus: MakeCorpus) -> None:

@@ -1,5 +1,6 @@
 """Publishing over real HTTP to the Hub of tests/servers: every request fails once, and all arrives byte for byte."""
 
+import json
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -9,18 +10,32 @@ from typing import Any
 import huggingface_hub
 import pytest
 from click.testing import CliRunner, Result
+from huggingface_hub import snapshot_download
 from huggingface_hub.utils import close_session, disable_progress_bars
 
 from specmill.data_cards import publish as publishing
-from specmill.data_cards.card import write_card
+from specmill.data_cards.card import check_card, write_card
 from specmill.data_cards.commands import publish as command
-from specmill.data_cards.publish import LocalFile, list_files
+from specmill.data_cards.publish import LocalFile, prepare_files
 from specmill.specs.errors import BadInput, WorkFailed
-from tests.data_cards.conftest import BUILD_CORPUS
+from tests.data_cards.conftest import build_corpus
+from tests.data_cards.test_card import run_offline, run_snippets, sql_snippets
 from tests.servers.hub import HubServer, serve_hub
 
 REPO = "anna/toy"
+CATALOGUE = {"catalogue.sql", "catalogue.duckdb", "catalogue-marks.parquet", "catalogue-pairs.parquet"}
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content:DeprecationWarning")
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> Path:
+    """A copy of the carded corpus: publishing writes a catalogue into it."""
+    return Path(shutil.copytree(corpus, tmp_path_factory.mktemp("published") / "toy"))
+
+
+@pytest.fixture(scope="module")
+def arms(tmp_path_factory: pytest.TempPathFactory, arms: Path) -> Path:
+    return Path(shutil.copytree(arms, tmp_path_factory.mktemp("published") / "arms"))
 
 
 @pytest.fixture
@@ -37,11 +52,11 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
 
 
 def publish(folder: Path, repo: str, **options: Any) -> publishing.Published:
-    return publishing.publish(list_files(folder), repo, **options)
+    return publishing.publish(prepare_files(folder), repo, **options)
 
 
 def local(folder: Path) -> dict[str, bytes]:
-    return {file.path: file.source.read_bytes() for file in list_files(folder)}
+    return {file.path: file.source.read_bytes() for file in prepare_files(folder)}
 
 
 def remote(hub: HubServer, revision: str = "main") -> dict[str, bytes]:
@@ -58,9 +73,8 @@ def test_the_remote_equals_the_local_in_one_private_commit(hub: HubServer, corpu
     result = run(hub, corpus)
     assert result.exit_code == 0, result.output
     assert remote(hub) == local(corpus)
-    assert {"README.md", "manifest.json", "claims.parquet", "spec.md", "SHA256SUMS", "croissant.json"} <= set(
-        remote(hub)
-    )
+    beside = {"README.md", "manifest.json", "claims.parquet", "spec.md", "SHA256SUMS", "croissant.json"}
+    assert beside | CATALOGUE <= set(remote(hub))
     assert hub.history(REPO) == ["Publish with specmill", "initial commit"]
     assert hub.repos[REPO].private
     assert hub.repos[REPO].branches["main"] in result.stdout
@@ -81,6 +95,36 @@ def test_a_second_time_there_is_nothing_to_commit(hub: HubServer, corpus: Path) 
     assert "already there" in result.stdout
     assert len(hub.history(REPO)) == 2
     assert set(hub.uploads.values()) == {1}
+
+
+def test_arms_go_with_a_catalogue_over_all_and_one_in_each_and_only_once(hub: HubServer, arms: Path) -> None:
+    assert run(hub, arms).exit_code == 0
+    assert remote(hub) == local(arms)
+    in_each = {f"{name}/{file}" for name in ("brie", "feta") for file in CATALOGUE}
+    assert {"catalogue.sql", "catalogue.duckdb", "certificate.json", "README.md"} | in_each <= set(
+        remote(hub)
+    )
+    assert "already there" in run(hub, arms).stdout
+    assert len(hub.history(REPO)) == 2
+
+
+def test_the_catalogue_is_written_again_when_the_corpus_was(make_corpus: Callable[..., Path]) -> None:
+    corpus = make_corpus()
+    before = local(corpus)
+    assert local(corpus) == before
+    build_corpus(corpus, n_documents=20)
+    write_card(corpus)
+    after = local(corpus)
+    assert {name for name in CATALOGUE if after[name] != before[name]} == CATALOGUE
+    assert ask_copy(corpus, ["FROM totals()"])[0][0][:2] == ["toy", 20]
+
+
+def test_a_spoilt_catalogue_is_written_again(make_corpus: Callable[..., Path]) -> None:
+    corpus = make_corpus()
+    before = local(corpus)
+    for name in CATALOGUE:
+        (corpus / name).write_bytes(b"spoilt")
+    assert {name for name, data in local(corpus).items() if data != before[name]} <= {"catalogue.duckdb"}
 
 
 def n_requests(hub: HubServer, files: list[LocalFile]) -> int:
@@ -104,7 +148,7 @@ def forget(hub: HubServer) -> None:
 def test_after_any_request_failed_a_rerun_completes_the_same(
     hub: HubServer, corpus: Path, fault: str
 ) -> None:
-    files, expected, n_reruns = list_files(corpus), local(corpus), 0
+    files, expected, n_reruns = prepare_files(corpus), local(corpus), 0
     for number in range(n_requests(hub, files)):
         forget(hub)
         if fault == "dead":
@@ -145,7 +189,7 @@ def test_shards_that_are_no_more_are_deleted_in_the_same_commit(
     hub.commit_file(REPO, "figure.png", b"a person's")
     before = set(remote(hub))
     shutil.rmtree(corpus)
-    BUILD_CORPUS(corpus, n_documents=20, shard_bytes=10**6)
+    build_corpus(corpus, n_documents=20, shard_bytes=10**6)
     write_card(corpus)
     done = publish(corpus, REPO, endpoint=hub.endpoint)
     assert done.deleted == sorted(path for path in before if path.startswith("data/"))
@@ -219,6 +263,8 @@ def test_a_dry_run_lists_what_would_go_without_a_network(
     assert last.startswith(f"{len(lines)} files, ")
     assert last.endswith(f"would go to {REPO} (private, main)")
     assert "secret" not in result.stdout
+    assert check_card(corpus) == []
+    assert CliRunner().invoke(command, [str(corpus), "--repo", REPO, "--dry-run"]).stdout == result.stdout
 
 
 @pytest.mark.parametrize("token", ["", "hf_wrong"])
@@ -248,19 +294,31 @@ def test_a_hub_that_is_not_there_ends_in_one_line(
     monkeypatch.setattr(hub, "stop", lambda: None)
 
 
-def test_a_downloaded_copy_checks_and_runs_every_snippet(
-    hub: HubServer, corpus: Path, tmp_path: Path
-) -> None:
-    from huggingface_hub import snapshot_download
-
-    from tests.data_cards.test_card import run_snippets
-
-    publish(corpus, REPO, endpoint=hub.endpoint)
-    copy = Path(
-        snapshot_download(REPO, repo_type="dataset", endpoint=hub.endpoint, local_dir=tmp_path / "toy")
+def ask_copy(folder: Path, statements: list[str]) -> list[list[list[Any]]]:
+    """Rows of each statement, asked of a folder's catalogue.duckdb by DuckDB alone."""
+    code = (
+        "import duckdb, json; c = duckdb.connect('catalogue.duckdb', read_only=True); "
+        f"print(json.dumps([c.execute(s).fetchall() for s in {statements!r}], default=str))"
     )
-    assert {path: (copy / path).read_bytes() for path in local(corpus)} == local(corpus)
+    found: list[list[list[Any]]] = json.loads(run_offline(code, folder, folder))
+    return found
+
+
+@pytest.mark.parametrize("kind", ["corpus", "arms"])
+def test_a_downloaded_copy_checks_and_runs_every_snippet(
+    hub: HubServer, kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    folder: Path = request.getfixturevalue(kind)
+    publish(folder, REPO, endpoint=hub.endpoint)
+    copy = Path(
+        snapshot_download(REPO, repo_type="dataset", endpoint=hub.endpoint, local_dir=tmp_path / folder.name)
+    )
+    assert {path: (copy / path).read_bytes() for path in local(folder)} == local(folder)
+    assert check_card(copy) == []
     done = subprocess.run(["sha256sum", "-c", "--quiet", "SHA256SUMS"], cwd=copy, capture_output=True)
     assert (done.returncode, done.stdout) == (0, b"")
     outputs = run_snippets(copy, tmp_path / "cache")
-    assert "datasets" in outputs and "duckdb" in outputs
+    assert {"datasets", "duckdb"} <= set(outputs)
+    statements = sql_snippets(copy)
+    assert len(statements) > 1
+    assert all(ask_copy(copy, statements))

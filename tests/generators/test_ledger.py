@@ -3,11 +3,13 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from specmill.generators.budget import Spend
 from specmill.generators.ledger import CorpusLock, Ledger, Reply, work_key
 from specmill.specs.errors import BadInput
 
@@ -97,3 +99,32 @@ def test_a_killed_owner_leaves_no_stale_lock(tmp_path):
         owner.send_signal(signal.SIGKILL)
         owner.wait()
     CorpusLock(path).release()
+
+
+def test_a_closed_ledger_has_an_index_of_all_that_is_summed_per_stage(tmp_path):
+    summed = "attempts tokens_in tokens_cached tokens_out cost_nano_usd reserved_nano_usd seconds".split()
+    sums = ", ".join(f"sum({name})" for name in summed)
+    sql = (
+        f"select spec, stage, model, state, count(*), {sums} from calls where spec in ('s') and key < '8'"
+        " group by spec, stage, model, state"
+    )
+    answers, plans = [], []
+    for key in ("a1", "12", "34"):
+        opened = Ledger(tmp_path / "ledger.sqlite")
+        opened.intend(key, REQUEST, spec="s", stage="documents", reserved=Spend(100, 9))
+        opened.settle(key, Reply("text", "ok", "stop", 3, 5, seconds=0.5), Spend(40, 8))
+        opened.close()
+        with closing(sqlite3.connect(tmp_path / "ledger.sqlite")) as database:
+            plans.append(database.execute(f"explain query plan {sql}").fetchall()[0][-1])
+            answers.append(database.execute(sql).fetchall())
+    assert all("COVERING INDEX calls_spent" in plan for plan in plans)
+    assert answers[0] == []
+    assert answers[2] == [("s", "documents", "m", "ok", 2, 2, 6, 0, 10, 80, 0, 1.0)]
+
+
+def test_a_ledger_that_cannot_be_written_any_more_closes_all_the_same(tmp_path):
+    opened = Ledger(tmp_path / "ledger.sqlite")
+    opened.execute("pragma query_only = on")
+    opened.close()
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite")) as database:
+        assert database.execute("select name from sqlite_schema where name = 'calls_spent'").fetchall() == []
