@@ -81,6 +81,7 @@ def _bucket(starts: Sequence[int], lengths: Sequence[int]) -> Bucket:
     return Bucket(places, None if min(lengths) == longest else within < length)
 
 
+@torch.compiler.disable
 def attend_documents(
     module: torch.nn.Module,
     query: Tensor,

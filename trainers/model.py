@@ -131,7 +131,14 @@ def load_model(origin: Origin, config: Any, settings: Settings, device: torch.de
         model.gradient_checkpointing_enable({"use_reentrant": False})
         if frozen:
             model.enable_input_require_grads()
+    if settings.compile:
+        compile_backbone(model)
     return model.to(device).train()
+
+
+def compile_backbone(model: torch.nn.Module) -> None:
+    """torch.compile for rows of any length; attention over buckets stays as it is, its shapes never come twice."""
+    backbone_of(model)[0].compile(dynamic=True)
 
 
 def _adapt(model: Any, origin: Origin, settings: Settings) -> PeftModel:

@@ -73,9 +73,12 @@ def sum_losses(hidden_KD: Tensor, weight_VD: Tensor, targets: Tensor, softcap: f
     if hidden_KD.is_cuda:
         return _liger(hidden_KD, weight_VD, targets, softcap)
     if softcap is None:
-        return functional.linear_cross_entropy(
-            hidden_KD, weight_VD, targets, reduction="sum", options=_OPTIONS
-        ).float()
+        # A sum in half precision would keep three digits of the loss; the tokens' own losses are added up in fp32.
+        reduction = "sum" if hidden_KD.dtype == torch.float32 else "none"
+        losses = functional.linear_cross_entropy(
+            hidden_KD, weight_VD, targets, reduction=reduction, options=_OPTIONS
+        )
+        return losses.float().sum()
     total = hidden_KD.new_zeros((), dtype=torch.float32)
     for start in range(0, len(targets), CHUNK):
         part = slice(start, start + CHUNK)
