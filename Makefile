@@ -23,7 +23,7 @@ cards: setup ## write the example cards in data_cards/examples/ anew, from corpo
 	$(BIN)/specmill card $(EXAMPLES:%=build/cards/%)
 	for name in $(EXAMPLES); do cp build/cards/$$name/README.md data_cards/examples/$$name.md || exit 1; done
 
-test: setup ## run all tests; JOBS processes at once, one more than cores, since many tests wait
+test: $(BIN)/.trains ## run all tests; JOBS processes at once, one more than cores, since many tests wait
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 quick: setup ## run the tests that take no longer than a coffee's first sip
@@ -44,8 +44,9 @@ layers: setup
 bench: setup ## measure speed, as ratios against a named peer in the same run
 	$(BIN)/python -m tests.bench
 
-stress: setup ## faults, kill -9 and budgets at full size, over real servers and processes (a quarter of an hour)
+stress: $(BIN)/.trains ## faults, kill -9 and budgets at full size, over real servers and processes (twenty minutes)
 	$(BIN)/python -m tests.stress
+	$(BIN)/python -m tests.stress_train
 
 shape: setup ## print lines of code, function and module sizes per room
 	$(BIN)/python tests/bench/shape.py
@@ -65,6 +66,11 @@ $(BIN)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade pip setuptools wheel -c constraints.txt
 	PYTHONWARNINGS=ignore $(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation -c constraints.txt -e '.[dev]'
+	@touch $@
+
+# The trainers' tests need torch, which nobody needs to make a corpus.
+$(BIN)/.trains: $(BIN)/.ready
+	PYTHONWARNINGS=ignore $(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation -c constraints.txt -e '.[dev,train]'
 	@touch $@
 
 # Type checkers and editors don't follow the editable install's finder: links show them the package as it is.

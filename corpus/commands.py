@@ -14,15 +14,20 @@ from .screening import Screening
 
 def parse_count(ctx: click.Context, parameter: click.Parameter, value: str) -> int:
     """Read a count as people write it: 1600000, 1_600_000, 1.6M, 800k."""
-    text = value.strip().replace("_", "").replace(",", "")
-    scale = {"k": 10**3, "m": 10**6, "b": 10**9}.get(text[-1:].lower(), 1)
     try:
-        number = float(text[:-1] if scale > 1 else text) * scale
+        number = read_count(value)
         if not 1 <= number <= 10**12:
             raise ValueError
-    except ValueError:
+    except (ValueError, OverflowError):
         raise click.BadParameter(f"{value!r} is no count; write 1600000, 1.6M or 800k") from None
-    return round(number)
+    return number
+
+
+def read_count(value: str) -> int:
+    """The number that 1600000, 1_600_000, 1.6M or 800k stand for. Raises ValueError for anything else."""
+    text = value.strip().replace("_", "").replace(",", "")
+    scale = {"k": 10**3, "m": 10**6, "b": 10**9}.get(text[-1:].lower(), 1)
+    return round(float(text[:-1] if scale > 1 else text) * scale)
 
 
 def _parse_floor(ctx: click.Context, parameter: click.Parameter, value: str) -> int:

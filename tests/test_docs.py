@@ -46,7 +46,7 @@ def test_every_module_the_readme_names_exists():
     modules = set(re.findall(r"\b(\w+\.py)\b", listed))
     present = {
         path.name
-        for room in ("specs", "generators", "filters", "corpus", "data_cards")
+        for room in ("specs", "generators", "filters", "corpus", "trainers", "data_cards")
         for path in (ROOT / room).glob("*.py")
     }
     assert modules <= present

@@ -21,7 +21,8 @@ from specmill.corpus.progress import Progress
 from specmill.specs.errors import BadInput
 
 from . import estimate
-from .data import Data, Ints, Sequences, check_sources, plan_updates, read_data
+from .batches import plan_updates
+from .data import Data, Ints, Sequences, check_sources, read_data
 from .model import Origin, find_origin, load_config, load_tokenizer_of, stop_tokens
 from .pocket import SHAPES
 from .processes import Process

@@ -1,6 +1,7 @@
 """The loop that pretrain, midtrain and finetune share, from a job to a finished run.
 
-One batch on its way: `data.py` makes it of shards, `step.py` makes a gradient of it; this file only counts.
+One batch on its way: `data.py` reads it from shards, `batches.py` lays it out, `step.py` makes a gradient of it;
+this file only counts.
 """
 
 from __future__ import annotations
@@ -13,13 +14,15 @@ from typing import Any
 
 import numpy as np
 
+from specmill.corpus.manifest import disk_errors
 from specmill.corpus.progress import Progress
 from specmill.specs.errors import WorkFailed
 
 from . import estimate, sight
 from .attention import uses_flash
+from .batches import deal, make_batch
 from .checkpoint import find_checkpoints, load_checkpoint, save_checkpoint
-from .data import Ints, Sequences, deal, make_batch
+from .data import Ints, Sequences
 from .isolation import check_isolation
 from .job import PLAN_NAME, Job, check_plan
 from .model import RUN_NAME, load_model
@@ -45,7 +48,8 @@ def run(job: Job, process: Process, progress: Progress) -> None:
     log, end_log = sight.open_log(
         job.settings.log if process.is_first else "none", job.out, asdict(job.settings)
     )
-    Loop(job, process, progress, log).run()
+    with disk_errors(job.out):
+        Loop(job, process, progress, log).run()
     end_log()
 
 

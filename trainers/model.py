@@ -115,16 +115,25 @@ def stop_tokens(origin: Origin, config: Any, tokenizer: Any) -> frozenset[int]:
 def load_model(origin: Origin, config: Any, settings: Settings, device: torch.device) -> torch.nn.Module:
     """The model in training mode on its device, with what is to be trained in fp32 (or `weights`)."""
     torch.manual_seed(settings.seed)
-    frozen = bool(settings.lora_rank)
-    dtype = _DTYPES[settings.precision if frozen else settings.weights]
     if origin.base in SHAPES:
-        model = AutoModelForCausalLM.from_config(config, dtype=dtype)
+        model = AutoModelForCausalLM.from_config(config, dtype=dtype_of(settings))
     else:
-        model = AutoModelForCausalLM.from_pretrained(origin.base, dtype=dtype)
+        model = AutoModelForCausalLM.from_pretrained(origin.base, dtype=dtype_of(settings))
+    return dress(model, origin, settings, device)
+
+
+def dtype_of(settings: Settings) -> torch.dtype:
+    """Of the weights as loaded: frozen ones as they are computed with."""
+    return _DTYPES[settings.precision if settings.lora_rank else settings.weights]
+
+
+def dress(model: Any, origin: Origin, settings: Settings, device: torch.device) -> torch.nn.Module:
+    """Our attention, Liger's kernels, the adapter, recomputation: what a plain model needs to be trained here."""
+    frozen = bool(settings.lora_rank)
     ALL_ATTENTION_FUNCTIONS.register(NAME, attend_documents)
     model.set_attn_implementation(NAME)
     if device.type == "cuda":
-        _apply_liger(model)
+        apply_liger(model)
     if frozen:
         model = _adapt(model, origin, settings)
     if settings.recompute:
@@ -162,7 +171,7 @@ def _adapt(model: Any, origin: Origin, settings: Settings) -> PeftModel:
     return adapted
 
 
-def _apply_liger(model: Any) -> None:
+def apply_liger(model: Any) -> None:
     """Liger's RMSNorm, SwiGLU and RoPE on this model alone: its patches of whole modules break CPU models.
 
     Its fused cross entropy is called by `step.py`, since ours needs no labels of the whole row.

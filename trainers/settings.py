@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args, get_type_hints
 
 import yaml
 
+from specmill.corpus.commands import read_count
 from specmill.specs.errors import BadInput
 
 PRESETS = Path(__file__).parent / "presets"
@@ -136,10 +137,12 @@ def _value(config: str, name: str, kind: Any, value: Any) -> Any:
     try:
         if kind is not str and (isinstance(value, bool) != (kind is bool) or isinstance(value, list | dict)):
             raise ValueError
-        if kind is int and isinstance(value, float):
-            raise ValueError
-        value = kind(value)
-    except (TypeError, ValueError):
+        if kind is int and (
+            isinstance(value, float) or (isinstance(value, str) and value[-1:].isdigit() and "." in value)
+        ):
+            raise ValueError  # 2.5 is no count, 1.5M is one
+        value = read_count(value) if kind is int and isinstance(value, str) else kind(value)
+    except (TypeError, ValueError, OverflowError):
         raise BadInput(f"{config}: {name} = {value!r} is no {kind.__name__}") from None
     positive = ("sequence", "batch", "micro_batch", "epochs", "lr", "save_every")
     if kind in (int, float) and not (

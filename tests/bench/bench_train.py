@@ -131,7 +131,8 @@ def _ours(name: str, size: str, told: argparse.Namespace) -> tuple[list[float], 
     from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
     from specmill.trainers.attention import NAME, attend_documents
-    from specmill.trainers.data import deal, join, make_batch
+    from specmill.trainers.batches import deal, make_batch
+    from specmill.trainers.data import join
     from specmill.trainers.model import compile_backbone
     from specmill.trainers.step import TokenLoss, run_update
 

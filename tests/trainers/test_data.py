@@ -12,7 +12,8 @@ pytest.importorskip("peft", reason="needs the extra: pip install -e '.[train]'")
 from specmill.corpus.progress import Progress
 from specmill.corpus.shards import read_documents
 from specmill.specs.errors import BadInput
-from specmill.trainers.data import check_sources, deal, join, make_batch, order_of, plan_updates, read_data
+from specmill.trainers.batches import deal, make_batch, order_of, plan_updates
+from specmill.trainers.data import check_sources, join, read_data
 from specmill.trainers.model import Origin, load_tokenizer_of
 from specmill.trainers.settings import Settings, Source
 

@@ -1,6 +1,7 @@
 """Whole runs over the command line: one stage after the other, killed, resumed, on one process and on two."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -196,8 +197,6 @@ def test_a_run_killed_at_any_point_goes_on_to_the_very_same_losses_and_weights(c
 
 
 def one_thread():
-    import os
-
     return {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
@@ -222,6 +221,52 @@ def test_two_processes_make_the_updates_of_one(corpora, specmill, tmp_path, base
     command = [*torchrun, str(script), *map(str, arguments), "--out", "two"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=one_thread())
     assert done.returncode == 0, done.stderr[-3000:]
+    first = [
+        json.loads((tmp_path / run / "losses.jsonl").read_text().splitlines()[0]) for run in ("one", "two")
+    ]
+    assert first[0]["loss"] == pytest.approx(first[1]["loss"], abs=1e-6)
+    assert first[0]["gradient_norm"] == pytest.approx(first[1]["gradient_norm"], rel=1e-5)
     assert losses_of(tmp_path / "two") == pytest.approx(losses_of(tmp_path / "one"), abs=2e-5)
     probes = [json.loads((tmp_path / run / "run.json").read_text())["probe_loss"] for run in ("one", "two")]
     assert probes[0] == pytest.approx(probes[1], abs=2e-5)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """Room for the first checkpoint of a pocket model and not for the second."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+
+    def mount(*options):
+        return (
+            os.geteuid() == 0
+            and not subprocess.run(["mount", *options, folder], capture_output=True).returncode
+        )
+
+    if not mount("-t", "tmpfs", "-o", "size=9M", "tmpfs"):
+        pytest.skip("needs the right to mount a file system")
+    yield folder, mount
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_a_full_disk_keeps_the_last_checkpoint_and_room_ends_the_run(corpora, specmill, tmp_path, small_disk):
+    folder, mount = small_disk
+    arguments = ["pretrain", "pocket", "--data", corpora[0], "--model", "pocket-0.5m", *SMALL, "--quiet"]
+    full = specmill(*arguments, "--out", folder / "run")
+    assert full.returncode == 1 and "kept: 000007" in full.stderr and "free some disk space" in full.stderr
+    assert len(full.stderr.strip().splitlines()) == 1
+    assert [path.name for path in (folder / "run" / "checkpoints").iterdir()] == ["000007"]
+    assert mount("-o", "remount,size=64M")
+    well(specmill(*arguments, "--out", folder / "run"))
+    well(specmill(*arguments, "--out", "whole"))
+    assert losses_of(folder / "run") == losses_of(tmp_path / "whole")
+
+
+def test_a_tracker_sees_the_losses(corpora, specmill, tmp_path):
+    reader = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    arguments = ["pretrain", "pocket", "--data", corpora[0], "--model", "pocket-0.5m", "--out", "run", *SMALL]
+    well(specmill(*arguments, "--set", "max_tokens=3000", "--set", "log=tensorboard", "--quiet"))
+    found = reader.EventAccumulator(str(tmp_path / "run" / "tensorboard")).Reload()
+    told = [event.value for event in found.Scalars("loss")]
+    assert told == pytest.approx(losses_of(tmp_path / "run"), rel=1e-5)
+    assert {"mfu", "tokens_per_second", "gradient_norm", "lr"} <= set(found.Tags()["scalars"])

@@ -58,6 +58,13 @@ def test_bad_settings_are_refused_in_a_line(tmp_path, text, says):
     assert "c.toml" in caught.value.message and "\n" not in caught.value.message
 
 
+def test_counts_are_read_as_people_write_them():
+    found = read_settings("paper-8b", {**TOLD, **parse_pairs(["max_tokens=1.5M", "batch=8"])})
+    assert (found.max_tokens, found.batch) == (1_500_000, 8)
+    with pytest.raises(BadInput, match="is no int"):
+        read_settings("paper-8b", {**TOLD, **parse_pairs(["batch=2.5"])})
+
+
 def test_what_is_missing_is_named(tmp_path):
     with pytest.raises(BadInput, match="'model' is missing"):
         read_settings("paper-8b", {"data": ["a"], "out": "o"})

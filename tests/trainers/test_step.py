@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from itertools import pairwise
 
 import pytest
@@ -10,7 +13,8 @@ from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from specmill.specs.errors import BadInput
 from specmill.trainers.attention import NAME, attend_documents
-from specmill.trainers.data import deal, join, make_batch
+from specmill.trainers.batches import deal, make_batch
+from specmill.trainers.data import join
 from specmill.trainers.model import backbone_of
 from specmill.trainers.optimizer import learning_rate
 from specmill.trainers.step import TokenLoss, run_update, sum_losses
@@ -119,3 +123,46 @@ def test_the_rate_warms_up_to_the_top_and_falls_as_a_cosine():
     assert rates[5] == 1.0 and all(a > b for a, b in pairwise(rates[5:]))
     assert rates[52] == pytest.approx(0.5, abs=0.02) and 0 < rates[-1] < 1e-3
     assert learning_rate(0, 1, 0.0) == 1.0
+
+
+LIGER = """
+import torch
+from specmill.trainers.step import _liger, sum_losses
+
+torch.manual_seed(0)
+for frozen in (False, True):
+    hidden = torch.randn(40, 16, requires_grad=True)
+    weight = torch.randn(96, 16, requires_grad=not frozen)
+    targets = torch.randint(96, (40,))
+    wanted = [hidden] if frozen else [hidden, weight]
+    ours, theirs = sum_losses(hidden, weight, targets), _liger(hidden, weight, targets, None)
+    print(abs(ours.item() - theirs.item()) / ours.item())
+    pairs = zip(torch.autograd.grad(ours, wanted), torch.autograd.grad(theirs, wanted), strict=True)
+    print(max((a - b).abs().max().item() for a, b in pairs))
+"""
+
+
+def test_ligers_kernel_has_our_loss_and_our_gradients_in_tritons_interpreter():
+    pytest.importorskip("liger_kernel", reason="needs the extra: pip install -e '.[train]'")
+    environment = {**os.environ, "TRITON_INTERPRET": "1"}
+    done = subprocess.run([sys.executable, "-c", LIGER], capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert all(float(line) < 1e-4 for line in done.stdout.splitlines()) and len(done.stdout.split()) == 4
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("kind", ["llama", "qwen2", "qwen3", "gemma3"])
+def test_on_a_gpu_the_loss_is_that_on_the_cpu(tiny_model, kind):
+    from specmill.trainers.model import apply_liger
+
+    ALL_ATTENTION_FUNCTIONS.register(NAME, attend_documents)
+    sequences, found = some_sequences(), []
+    for device, flash in ((CPU, False), (torch.device("cuda"), True)):
+        causal = tiny_model(kind)
+        causal.set_attn_implementation(NAME)
+        if device.type == "cuda":
+            apply_liger(causal)
+        model = TokenLoss(causal.to(device), "bf16")
+        found.append(float(model(make_batch(sequences, np.arange(12), device, flash=flash))))
+    assert found[0] == pytest.approx(found[1], rel=1e-2)
