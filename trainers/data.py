@@ -1,4 +1,4 @@
-"""From shards and chats to sequences of tokens, mixed, in the order of training; `batches.py` cuts updates of them."""
+"""From shards and chats to sequences of tokens, mixed, in the order of training; `batches.py` cuts updates."""
 
 from __future__ import annotations
 

@@ -132,6 +132,13 @@ def dress(model: Any, origin: Origin, settings: Settings, device: torch.device) 
     frozen = bool(settings.lora_rank)
     ALL_ATTENTION_FUNCTIONS.register(NAME, attend_documents)
     model.set_attn_implementation(NAME)
+    for module in (
+        model.modules()
+    ):  # no dropout: the paper's adapters have none, and an update is a function of its data
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+        if getattr(module, "attention_dropout", None):
+            module.attention_dropout = 0.0
     if device.type == "cuda":
         apply_liger(model)
     if frozen:

@@ -121,3 +121,18 @@ def test_documents_of_any_lengths_come_back_in_their_places():
             )
             assert torch.allclose(out[:, part], expected.transpose(1, 2), atol=1e-6)
             start += length
+
+
+def test_dropout_is_off(tiny_model):
+    from specmill.trainers.model import dress
+    from specmill.trainers.settings import Settings
+
+    settings = Settings(data=(), model="", out="", lora_rank=0)
+    causal = tiny_model(attention_dropout=0.5)
+    for layer in causal.model.layers:
+        layer.self_attn.attention_dropout = 0.5
+        layer.mlp = torch.nn.Sequential(layer.mlp, torch.nn.Dropout(0.5))
+    model = TokenLoss(dress(causal, Origin("", None, None), settings, torch.device("cpu")))
+    batch = row(some_documents())
+    assert model(batch) == model(batch)
+    check_isolation(model, 512, "fp32", flash=False)
