@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any
 
 import torch
@@ -27,6 +27,17 @@ class Bucket:
 
     places: Tensor
     is_token: Tensor | None  # (n, longest) bool; None where all are equally long
+    start: int | None  # where the bucket is one slice of the row
+
+    def take(self, row: Tensor) -> Tensor:
+        """(H, T, D) -> (n, H, longest, D)"""
+        if self.start is None:
+            return row[:, self.places].transpose(0, 1)
+        return row.narrow(1, self.start, self.places.numel()).unflatten(1, self.places.shape).transpose(0, 1)
+
+    def to(self, device: torch.device) -> Bucket:
+        is_token = None if self.is_token is None else self.is_token.to(device)
+        return Bucket(self.places.to(device), is_token, self.start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +68,7 @@ def lay_out(lengths: Sequence[int], device: torch.device, *, flash: bool = False
     flat = torch.cat([b.places.flatten() if b.is_token is None else b.places[b.is_token] for b in buckets])
     in_order = bool((flat == torch.arange(len(flat))).all())
     order = None if in_order else flat.argsort().to(device)
-    moved = tuple(
-        Bucket(b.places.to(device), None if b.is_token is None else b.is_token.to(device)) for b in buckets
-    )
-    return Layout(tuple(lengths), bounds.to(device), moved, order)
+    return Layout(tuple(lengths), bounds.to(device), tuple(bucket.to(device) for bucket in buckets), order)
 
 
 def _like(numbers: Sequence[int], lengths: Sequence[int]) -> Iterator[list[int]]:
@@ -78,7 +86,10 @@ def _bucket(starts: Sequence[int], lengths: Sequence[int]) -> Bucket:
     within = torch.arange(longest)
     length = torch.tensor(lengths)[:, None]
     places = torch.tensor(starts)[:, None] + torch.minimum(within, length - 1)
-    return Bucket(places, None if min(lengths) == longest else within < length)
+    if min(lengths) < longest:
+        return Bucket(places, within < length, None)
+    follows = all(b - a == longest for a, b in pairwise(starts))
+    return Bucket(places, None, starts[0] if follows else None)
 
 
 @torch.compiler.disable
@@ -106,14 +117,34 @@ def attend_documents(
         raise ValueError("attention dropout and attention sinks are not supported")
     if not documents.buckets:
         return _flash(query, key, value, documents, scaling, sliding_window), None
+    row = (query[0], key[0], value[0])
+    if not query.is_cpu:
+        return _in_buckets(*row, documents, scaling, sliding_window, softcap)[None], None
+    with torch.autocast(
+        "cpu", enabled=False
+    ):  # in half precision a CPU's attention takes thrice as long backwards
+        q, k, v = (tensor.float() for tensor in row)
+        out = _in_buckets(q, k, v, documents, scaling, sliding_window, softcap)
+    return out.to(query.dtype)[None], None
+
+
+def _in_buckets(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    documents: Layout,
+    scaling: float | None,
+    window: int | None,
+    softcap: float | None,
+) -> Tensor:
+    """(H, T, D), (K, T, D) twice -> (T, H, D)"""
     parts = []
     for bucket in documents.buckets:
-        q, k, v = (tensor[0][:, bucket.places].transpose(0, 1) for tensor in (query, key, value))
-        out = _attend(q, k, v, scaling, sliding_window, softcap).transpose(1, 2)  # (n, longest, H, D)
+        q, k, v = (bucket.take(tensor) for tensor in (query, key, value))
+        out = _attend(q, k, v, scaling, window, softcap).transpose(1, 2)  # (n, longest, H, D)
         parts.append(out.flatten(0, 1) if bucket.is_token is None else out[bucket.is_token])
     flat = torch.cat(parts) if len(parts) > 1 else parts[0]
-    order = documents.order
-    return (flat if order is None else flat.index_select(0, order))[None], None
+    return flat if documents.order is None else flat.index_select(0, documents.order)
 
 
 def _attend(

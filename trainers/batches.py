@@ -50,7 +50,8 @@ def deal(update: Ints, lengths: Ints, row: int, world: int) -> list[list[Ints]]:
         rows[-1].append(number)
         filled += int(lengths[number])
     rows += [[] for _ in range(-len(rows) % world)]
-    return [[np.array(found, np.int64) for found in rows[rank::world]] for rank in range(world)]
+    # The shortest first within a row: then attention's buckets are slices of it, in order.
+    return [[np.array(found[::-1], np.int64) for found in rows[rank::world]] for rank in range(world)]
 
 
 def make_batch(sequences: Sequences, numbers: Ints, device: torch.device, *, flash: bool) -> Batch:

@@ -55,6 +55,7 @@ def _compare(size: str, told: argparse.Namespace) -> None:
     peers = [name for name in variants if not name.startswith("specmill")]
     rate = {name: statistics.median(run["rate"] for run in runs) for name, runs in found.items()}
     memory = {name: statistics.median(run["peak_mb"] for run in runs) for name, runs in found.items()}
+    above = {name: statistics.median(run["above_mb"] for run in runs) for name, runs in found.items()}
     best = max(peers, key=rate.__getitem__)
     expected = found["HF Trainer fp32"][0]["losses"]
     lengths = "24 to 384 tokens" if told.mixed else "128 tokens"
@@ -64,7 +65,7 @@ def _compare(size: str, told: argparse.Namespace) -> None:
         spread = [round(run["rate"]) for run in found[name]]
         print(
             f"    {name:24}{rate[name]:>8,.0f} tokens/s ({min(spread):,} to {max(spread):,}), {rate[name] / rate[best]:.2f} of the"
-            f" better peer, peak {memory[name]:,.0f} MB ({memory[name] / memory[best]:.2f}), loss within {apart:.1e}"
+            f" better peer, peak {memory[name]:,.0f} MB ({memory[name] / memory[best]:.2f}; above the imports {above[name] / above[best]:.2f}), loss within {apart:.1e}"
         )
 
 
@@ -87,12 +88,15 @@ def _in_a_process(name: str, size: str, told: argparse.Namespace) -> dict:
 def _child(name: str, size: str, told: argparse.Namespace) -> dict:
     import torch
 
+    import transformers.models.llama.modeling_llama  # noqa: F401
+
     torch.set_num_threads(told.threads)
+    imported = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     losses, rate = (_ours if name.startswith("specmill") else _trl if "TRL" in name else _trainer)(
         name, size, told
     )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"losses": losses[:COMPARED], "rate": rate, "peak_mb": peak}
+    return {"losses": losses[:COMPARED], "rate": rate, "peak_mb": peak, "above_mb": peak - imported}
 
 
 def _model(size: str):
