@@ -87,7 +87,6 @@ def _in_a_process(name: str, size: str, told: argparse.Namespace) -> dict:
 
 def _child(name: str, size: str, told: argparse.Namespace) -> dict:
     import torch
-
     import transformers.models.llama.modeling_llama  # noqa: F401
 
     torch.set_num_threads(told.threads)
