@@ -32,13 +32,22 @@ COMMANDS = {  # name: (where it lives, its line in --help), in the order of the 
         "specmill.data_cards.commands:publish",
         "Put a corpus, or matched arms, on the Hugging Face Hub.",
     ),
-    "pretrain": ("specmill.trainers.commands:pretrain", "Train a pocket model from scratch, on a CPU."),
-    "midtrain": ("specmill.trainers.commands:midtrain", "Train a model on a corpus' documents."),
+    "pretrain": (
+        "specmill.trainers.commands:pretrain",
+        "Train a pocket model from scratch, for trying things on a CPU.",
+    ),
+    "midtrain": (
+        "specmill.trainers.commands:midtrain",
+        "Train a model on a corpus: next-token loss, documents apart.",
+    ),
     "finetune": (
         "specmill.trainers.commands:finetune",
-        "Train a model on chats; goes on with midtrain's adapter.",
+        "Train a model on chats: loss on the assistant's tokens.",
     ),
-    "export": ("specmill.trainers.commands:export", "Write a run's model as a plain checkpoint."),
+    "export": (
+        "specmill.trainers.commands:export",
+        "Write a run's model as a plain Hugging Face checkpoint.",
+    ),
     "serve": ("specmill.corpus.commands:serve", "Serve the built-in writer as an OpenAI-compatible API."),
 }
 

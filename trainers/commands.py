@@ -33,14 +33,14 @@ def _stage_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.command()
 @_stage_options
 def pretrain(**told: Any) -> None:
-    """Train a pocket model from scratch on corpora: for trying things on a CPU."""
+    """Train a pocket model from scratch, for trying things on a CPU."""
     _train("pretrain", **told)
 
 
 @click.command()
 @_stage_options
 def midtrain(**told: Any) -> None:
-    """Train a model on documents: next-token loss, documents apart from each other.
+    """Train a model on a corpus: next-token loss, documents apart.
 
     CONFIG is a TOML or YAML file of settings, or the name of a preset (paper-8b, paper-14b, paper-32b, full,
     pocket). Several GPUs: torchrun --nproc-per-node N --no-python specmill midtrain ...
@@ -51,7 +51,10 @@ def midtrain(**told: Any) -> None:
 @click.command()
 @_stage_options
 def finetune(**told: Any) -> None:
-    """Train a model on chats: loss on the assistant's tokens; goes on with the adapter of --model RUN."""
+    """Train a model on chats: loss on the assistant's tokens.
+
+    With --model RUN it goes on with that run's adapter.
+    """
     _train("finetune", **told)
 
 
@@ -59,7 +62,10 @@ def finetune(**told: Any) -> None:
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the checkpoint.")
 def export(run: Path, out: Path) -> None:
-    """Write a run's model as a plain Hugging Face checkpoint, its adapter merged."""
+    """Write a run's model as a plain Hugging Face checkpoint.
+
+    An adapter is merged into its base.
+    """
     _check_installed()
     from .export import export_run
 

@@ -106,12 +106,14 @@ def test_from_nothing_to_a_checkpoint_that_transformers_reads(corpora, specmill,
         "fine",
         *SMALL,
         *LORA,
+        *("--set", "epochs=10"),
         "--quiet",
     ]
     well(specmill(*finetune))
     fine = json.loads((tmp_path / "fine" / "run.json").read_text())
     assert fine["continued"]["probe_loss"] == pytest.approx(mid["probe_loss"], abs=1e-6)
-    assert fine["base"] == mid["base"] and fine["loss"][-1] < fine["loss"][0] - 0.5
+    assert fine["base"] == mid["base"]
+    assert np.mean(fine["loss"][-8:]) < np.mean(fine["loss"][:8]) - 0.3
     before, after = (
         load_file(tmp_path / run / "model" / "adapter_model.safetensors") for run in ("mid", "fine")
     )
@@ -128,10 +130,20 @@ def test_from_nothing_to_a_checkpoint_that_transformers_reads(corpora, specmill,
     )
     reply = model.generate(**prompt, max_new_tokens=24, do_sample=False)
     assert reply.shape[1] > prompt["input_ids"].shape[1]
-    whole = tokenizer.apply_chat_template(
-        rows_of(chats)[0]["messages"], return_tensors="pt", return_dict=True
-    )
-    assert model(**whole, labels=whole["input_ids"]).loss < 7.0
+    assert plain_loss(model, tmp_path / "fine") == pytest.approx(fine["probe_loss"], abs=1e-5)
+
+
+def plain_loss(model, run):
+    """Loss of a run's probe, one sequence at a time, by transformers alone."""
+    with np.load(run / "probe.npz") as probe:
+        ids, trained, bounds = (torch.from_numpy(probe[name]) for name in ("ids", "trained", "bounds"))
+    total = 0.0
+    for start, end in zip(bounds[:-1], bounds[1:], strict=True):
+        labels = torch.where(trained[start:end], ids[start:end].long(), -100)
+        with torch.no_grad():
+            loss = model(input_ids=ids[None, start:end].long(), labels=labels[None]).loss
+        total += loss.item() * int((labels[1:] != -100).sum())
+    return total / int(trained.sum())
 
 
 def test_a_wrong_adapter_under_the_same_name_is_noticed(corpora, specmill, tmp_path, base):
@@ -225,7 +237,8 @@ def test_two_processes_make_the_updates_of_one(corpora, specmill, tmp_path, base
         json.loads((tmp_path / run / "losses.jsonl").read_text().splitlines()[0]) for run in ("one", "two")
     ]
     assert first[0]["loss"] == pytest.approx(first[1]["loss"], abs=1e-6)
-    assert first[0]["gradient_norm"] == pytest.approx(first[1]["gradient_norm"], rel=1e-5)
+    # A CPU's vector_norm adds up in fp32: halved tensors have another rounding (5e-5 of half a million numbers).
+    assert first[0]["gradient_norm"] == pytest.approx(first[1]["gradient_norm"], rel=2e-4)
     assert losses_of(tmp_path / "two") == pytest.approx(losses_of(tmp_path / "one"), abs=2e-5)
     probes = [json.loads((tmp_path / run / "run.json").read_text())["probe_loss"] for run in ("one", "two")]
     assert probes[0] == pytest.approx(probes[1], abs=2e-5)
