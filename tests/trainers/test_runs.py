@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -138,7 +139,7 @@ def plain_loss(model, run):
     with np.load(run / "probe.npz") as probe:
         ids, trained, bounds = (torch.from_numpy(probe[name]) for name in ("ids", "trained", "bounds"))
     total = 0.0
-    for start, end in zip(bounds[:-1], bounds[1:], strict=True):
+    for start, end in pairwise(bounds):
         labels = torch.where(trained[start:end], ids[start:end].long(), -100)
         with torch.no_grad():
             loss = model(input_ids=ids[None, start:end].long(), labels=labels[None]).loss
