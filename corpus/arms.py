@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from specmill.filters.words import split_words
 from specmill.specs.errors import BadInput
 
 from .cutting import Cut, cut_one
@@ -169,7 +170,7 @@ def _cut_columns(rows: pa.Table, cuts: Mapping[str, Cut]) -> dict[str, pa.Array]
     read = rows.select(["doc_id", "text", "n_tokens", "n_words"]).to_pylist()
     for row in read:
         if cut := cuts.get(row["doc_id"]):
-            row |= {"text": cut.text, "n_tokens": cut.n_tokens, "n_words": len(cut.text.split())}
+            row |= {"text": cut.text, "n_tokens": cut.n_tokens, "n_words": len(split_words(cut.text))}
     return {
         "text": pa.array([row["text"] for row in read]),
         "n_tokens": pa.array([row["n_tokens"] for row in read], pa.int32()),

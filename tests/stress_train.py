@@ -1,4 +1,4 @@
-"""Trainers killed with SIGKILL at random moments: `python -m tests.stress_train [--kills 20] [--processes 1]`.
+"""Trainers killed with SIGKILL at random moments: `python -m tests.stress_train [--kills 20] [--seed 0]`.
 
 Half of the kills hit midtrain, half finetune. Exit 1 unless losses and weights are the undisturbed run's, bit by bit.
 """

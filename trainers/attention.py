@@ -120,9 +120,7 @@ def attend_documents(
     row = (query[0], key[0], value[0])
     if not query.is_cpu:
         return _in_buckets(*row, documents, scaling, sliding_window, softcap)[None], None
-    with torch.autocast(
-        "cpu", enabled=False
-    ):  # in half precision a CPU's attention takes thrice as long backwards
+    with torch.autocast("cpu", enabled=False):  # half precision takes thrice as long backwards
         q, k, v = (tensor.float() for tensor in row)
         out = _in_buckets(q, k, v, documents, scaling, sliding_window, softcap)
     return out.to(query.dtype)[None], None

@@ -7,6 +7,7 @@ updates done, which is the place in the data and in the schedule, and what the l
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import warnings
 from pathlib import Path
@@ -91,8 +92,6 @@ def _set_random_states(states: dict[str, torch.Tensor]) -> None:
 
 
 def _sync(file: Path) -> None:
-    import os
-
     with file.open("rb") as opened:
         os.fsync(opened.fileno())
 

@@ -6,12 +6,15 @@ forward passes over a handful of tokens.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from specmill.specs.errors import BadInput, WorkFailed
 
-from .attention import NAME, lay_out
+from .attention import NAME
+from .batches import make_batch
+from .data import Ints, join
 from .step import Batch, TokenLoss
 
 _LENGTHS = (9, 5, 12, 9)
@@ -22,8 +25,8 @@ def check_isolation(model: TokenLoss, vocab_size: int, precision: str, *, flash:
     """Raises BadInput unless a change in one document leaves the others' logits as they were, bit by bit, and each
     document's loss is what the model's own code says of it alone."""
     device = next(model.parameters()).device
-    generator = torch.Generator().manual_seed(0)
-    documents = [torch.randint(vocab_size, (length,), generator=generator) for length in _LENGTHS]
+    random = np.random.default_rng(0)
+    documents = [random.integers(vocab_size, size=length) for length in _LENGTHS]
     kind = model.model.config.model_type  # type: ignore[union-attr]
     with torch.no_grad():
         try:
@@ -43,36 +46,28 @@ def check_isolation(model: TokenLoss, vocab_size: int, precision: str, *, flash:
                     " trained on packed documents: choose another model"
                 )
         for document in documents:
-            _check_alone(model, document.to(device), kind, _TOLERANCE[precision], flash)
+            _check_alone(model, document, kind, _TOLERANCE[precision], flash)
 
 
-def _row(documents: list[Tensor], device: torch.device, flash: bool) -> Batch:
-    ids = torch.cat(documents)
-    positions = torch.cat([torch.arange(len(document)) for document in documents])
-    places = torch.cat([torch.arange(len(document)) < len(document) - 1 for document in documents]).nonzero()[
-        :, 0
-    ]
-    lengths = [len(document) for document in documents]
-    return Batch(
-        ids[None].to(device),
-        positions[None].to(device),
-        places.to(device),
-        ids[places + 1].to(device),
-        lay_out(lengths, device, flash=flash),
+def _row(documents: list[Ints], device: torch.device, flash: bool) -> Batch:
+    sequences = join(
+        [(document.astype(np.int32), np.ones(len(document), np.bool_)) for document in documents]
     )
+    return make_batch(sequences, np.arange(len(documents)), device, flash=flash)
 
 
-def _hidden(model: TokenLoss, documents: list[Tensor], device: torch.device, flash: bool) -> list[Tensor]:
+def _hidden(model: TokenLoss, documents: list[Ints], device: torch.device, flash: bool) -> list[Tensor]:
     return list(model.hidden_states(_row(documents, device, flash)).split(list(_LENGTHS)))
 
 
-def _check_alone(model: TokenLoss, document: Tensor, kind: str, tolerance: float, flash: bool) -> None:
-    ours = float(model(_row([document.cpu()], document.device, flash))) / (len(document) - 1)
+def _check_alone(model: TokenLoss, document: Ints, kind: str, tolerance: float, flash: bool) -> None:
     causal = model.model
+    ids = torch.from_numpy(document)[None].to(next(causal.parameters()).device)
+    ours = float(model(_row([document], ids.device, flash))) / (len(document) - 1)
     causal.set_attn_implementation("eager")  # type: ignore[operator]
     try:
-        with torch.autocast(document.device.type, torch.bfloat16, enabled=model.is_half):
-            theirs = float(causal(input_ids=document[None], labels=document[None], use_cache=False).loss)
+        with torch.autocast(ids.device.type, torch.bfloat16, enabled=model.is_half):
+            theirs = float(causal(input_ids=ids, labels=ids, use_cache=False).loss)
     finally:
         causal.set_attn_implementation(NAME)  # type: ignore[operator]
     if not abs(ours - theirs) <= tolerance:

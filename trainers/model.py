@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -132,9 +133,8 @@ def dress(model: Any, origin: Origin, settings: Settings, device: torch.device) 
     frozen = bool(settings.lora_rank)
     ALL_ATTENTION_FUNCTIONS.register(NAME, attend_documents)
     model.set_attn_implementation(NAME)
-    for module in (
-        model.modules()
-    ):  # no dropout: the paper's adapters have none, and an update is a function of its data
+    # No dropout: the paper's adapters have none, and an update is a function of its data.
+    for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0
         if getattr(module, "attention_dropout", None):
@@ -142,7 +142,9 @@ def dress(model: Any, origin: Origin, settings: Settings, device: torch.device) 
     if device.type == "cuda":
         apply_liger(model)
     if frozen:
-        model = _adapt(model, origin, settings)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers in its old words
+            model = _adapt(model, origin, settings)
     if settings.recompute:
         model.gradient_checkpointing_enable({"use_reentrant": False})
         if frozen:

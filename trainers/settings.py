@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any, Literal, get_args, get_type_hints
+from typing import Annotated, Any, Literal
 
 import yaml
+from pydantic import BeforeValidator, ConfigDict, Field, StrictBool, ValidationError
+from pydantic.dataclasses import dataclass
 
 from specmill.corpus.commands import read_count
 from specmill.specs.errors import BadInput
@@ -21,43 +23,61 @@ PRESETS = Path(__file__).parent / "presets"
 Stage = Literal["pretrain", "midtrain", "finetune"]
 
 
-@dataclass(frozen=True, slots=True)
+def _count(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("a count is a number")
+    # 2.5 is no count, 1.5M is one
+    return read_count(value) if isinstance(value, str) and value[-1:].isalpha() else value
+
+
+def _listed(value: Any) -> Any:
+    entries = value if isinstance(value, list | tuple) else [value]
+    return [{"path": entry} if isinstance(entry, str) else entry for entry in entries]
+
+
+Whole = Annotated[int, BeforeValidator(_count), Field(ge=0)]
+Positive = Annotated[int, BeforeValidator(_count), Field(gt=0)]
+Number = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+_CHECKED = ConfigDict(extra="forbid")
+
+
+@dataclass(frozen=True, slots=True, config=_CHECKED)
 class Source:
     """A corpus, an arm, or chats; of these the first `tokens` (of the assistant's, for chats), or all."""
 
     path: str
-    tokens: int = 0
+    tokens: Whole = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_CHECKED)
 class Settings:
     """An update takes `batch` x `sequence` tokens, forward `micro_batch` x `sequence` at a time."""
 
-    data: tuple[Source, ...]
+    data: Annotated[tuple[Source, ...], BeforeValidator(_listed)]
     model: str  # Hub id or folder; a run to go on from; for pretrain a shape of pocket.py
     out: str
     chat_template: str = ""  # a file, where the tokenizer's own does not render chats as they are generated
     held_out: str = ""  # a corpus or chats whose loss is told before, during and after
-    sequence: int = 4096  # tokens; longer documents are split, longer chats left out
-    batch: int = 16
-    micro_batch: int = 1
-    epochs: int = 1
-    max_tokens: int = 0  # of documents, exactly; 0 for all
-    lr: float = 1e-4
-    warmup: float = 0.05  # share of the updates
-    weight_decay: float = 0.01
-    clip: float = 1.0  # of the gradient's norm; 0 for none
+    sequence: Positive = 4096  # tokens; longer documents are split, longer chats left out
+    batch: Positive = 16
+    micro_batch: Positive = 1
+    epochs: Positive = 1
+    max_tokens: Whole = 0  # of documents, exactly; 0 for all
+    lr: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1e-4
+    warmup: Annotated[float, Field(ge=0, le=1)] = 0.05  # share of the updates
+    weight_decay: Number = 0.01
+    clip: Number = 1.0  # of the gradient's norm; 0 for none
     optimizer: Literal["adamw", "adamw_8bit", "paged_adamw_8bit"] = "adamw"
-    lora_rank: int = 64  # 0 trains every weight
-    lora_alpha: int = 128
+    lora_rank: Whole = 64  # 0 trains every weight
+    lora_alpha: Whole = 128
     precision: Literal["fp32", "bf16"] = "fp32"
     weights: Literal["fp32", "bf16"] = "fp32"  # of what is trained in full; adapters are fp32
-    recompute: bool = False  # activation checkpointing
-    compile: bool = False
+    recompute: StrictBool = False  # activation checkpointing
+    compile: StrictBool = False
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    seed: int = 0  # of fresh weights and, unless 0, of the order: 0 keeps the shards' train_order
-    min_updates: int = 100
-    save_every: int = 50  # updates between checkpoints; the last two are kept
+    seed: Whole = 0  # of fresh weights and, unless 0, of the order: 0 keeps the shards' train_order
+    min_updates: Whole = 100
+    save_every: Positive = 50  # updates between checkpoints; the last two are kept
     log: Literal["none", "tensorboard", "trackio", "wandb"] = "none"
 
     def identity(self) -> dict[str, Any]:
@@ -68,18 +88,26 @@ class Settings:
 
 def read_settings(config: str, told: Mapping[str, Any]) -> Settings:
     """Settings of a preset's name or a file, with what the command line tells on top. Raises BadInput."""
-    found = {**_read(config), **told}
-    known = {field.name: field for field in fields(Settings)}
-    for name in found:
-        if name not in known:
-            raise BadInput(f"{config}: no setting '{name}'; there are {', '.join(known)}")
-    for name, field in known.items():
-        if name not in found and field.default is MISSING:
-            raise BadInput(f"{config}: '{name}' is missing; give it there or as --{name}")
-    types = get_type_hints(Settings)
-    sources = _sources(config, found.pop("data"))
-    checked = {name: _value(config, name, types[name], value) for name, value in found.items()}
-    return Settings(data=sources, **checked)
+    try:
+        settings = Settings(**{**_read(config), **told})
+    except ValidationError as error:
+        raise BadInput(f"{config}: {_complaint(error)}") from None
+    if not settings.data:
+        raise BadInput(f"{config}: data: nothing to train on; name a corpus, an arm or chats")
+    return settings
+
+
+def _complaint(error: ValidationError) -> str:
+    """The first thing that is wrong, in a line."""
+    found = error.errors()[0]
+    name = ".".join(map(str, found["loc"]))
+    if "." in name:  # within data
+        return f"{name}: {found['msg'].lower()}; give paths, or tables with path and tokens"
+    if found["type"] == "missing":
+        return f"'{name}' is missing; give it there or as --{name}"
+    if found["type"] == "unexpected_keyword_argument":
+        return f"no setting '{name}'; there are {', '.join(field.name for field in fields(Settings))}"
+    return f"{name} = {found['input']!r}: {found['msg'][0].lower()}{found['msg'][1:]}"
 
 
 def parse_pairs(pairs: Sequence[str]) -> dict[str, Any]:
@@ -110,45 +138,3 @@ def _read(config: str) -> dict[str, Any]:
         raise BadInput(f"{config}: holds no table of settings")
     preset = found.pop("preset", None)
     return {**_read(str(preset)), **found} if preset else found
-
-
-def _sources(config: str, data: Any) -> tuple[Source, ...]:
-    entries = data if isinstance(data, list | tuple) else [data]
-    sources = [
-        Source(**entry)
-        if isinstance(entry, dict) and {"path"} <= entry.keys() <= {"path", "tokens"}
-        else Source(entry)
-        for entry in entries
-    ]
-    for source in sources:
-        if not isinstance(source.path, str) or not isinstance(source.tokens, int) or source.tokens < 0:
-            raise BadInput(f"{config}: data: give paths, or tables with path and tokens")
-    if not sources:
-        raise BadInput(f"{config}: data: nothing to train on; name a corpus, an arm or chats")
-    return tuple(sources)
-
-
-def _value(config: str, name: str, kind: Any, value: Any) -> Any:
-    choices = get_args(kind)
-    if choices:
-        if value not in choices:
-            raise BadInput(f"{config}: {name} = {value!r}; choose from {', '.join(choices)}")
-        return value
-    try:
-        if kind is not str and (isinstance(value, bool) != (kind is bool) or isinstance(value, list | dict)):
-            raise ValueError
-        if kind is int and (
-            isinstance(value, float) or (isinstance(value, str) and value[-1:].isdigit() and "." in value)
-        ):
-            raise ValueError  # 2.5 is no count, 1.5M is one
-        value = read_count(value) if kind is int and isinstance(value, str) else kind(value)
-    except (TypeError, ValueError, OverflowError):
-        raise BadInput(f"{config}: {name} = {value!r} is no {kind.__name__}") from None
-    positive = ("sequence", "batch", "micro_batch", "epochs", "lr", "save_every")
-    if kind in (int, float) and not (
-        value >= 0 and value != float("inf") and (value or name not in positive)
-    ):
-        raise BadInput(f"{config}: {name} = {value!r}; give a number above zero")
-    if name == "warmup" and value > 1:
-        raise BadInput(f"{config}: warmup = {value!r} is a share of the updates; give 0 to 1")
-    return value

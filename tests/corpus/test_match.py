@@ -13,6 +13,7 @@ from specmill.corpus.manifest import check_funnel, read_manifest
 from specmill.corpus.progress import Progress
 from specmill.corpus.shards import read_documents, verify_shards
 from specmill.corpus.tokens import DEFAULT, load_tokenizer
+from specmill.filters.words import split_words
 
 ROOT = Path(__file__).parents[2]
 SPECS = [str(ROOT / "specs" / name) for name in ("cheese_affordability.md", "cheese_america.md")]
@@ -111,6 +112,7 @@ def test_a_cut_document_keeps_its_beginning_and_comes_to_the_token(match, corpor
         rows = _rows(arms / corpus.name)
         assert sum(row["n_tokens"] for row in rows) == 401
         assert all(texts[row["doc_id"]].startswith(row["text"]) for row in rows)
+        assert all(row["n_words"] == len(split_words(row["text"])) for row in rows)  # cut or whole
     cut = [entry["cut"] for entry in _certificate(arms)["arms"]]
     assert any(cut)
 

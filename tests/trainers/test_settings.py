@@ -36,15 +36,15 @@ def test_a_file_stands_on_a_preset_and_the_command_line_on_both(tmp_path):
     ("text", "says"),
     [
         ("lrr = 1", "no setting 'lrr'"),
-        ("lr = 'high'", "lr = 'high' is no float"),
-        ("lr = -1.0", "above zero"),
-        ("lr = inf", "above zero"),
-        ("batch = 0", "above zero"),
-        ("batch = true", "is no int"),
-        ("batch = 2.5", "is no int"),
-        ("recompute = 1", "is no bool"),
-        ("warmup = 5.0", "share of the updates"),
-        ("precision = 'fp8'", "choose from fp32, bf16"),
+        ("lr = 'high'", "lr = 'high': input should be a valid number"),
+        ("lr = -1.0", "greater than 0"),
+        ("lr = inf", "finite"),
+        ("batch = 0", "greater than 0"),
+        ("batch = true", "a count is a number"),
+        ("batch = 2.5", "valid integer"),
+        ("recompute = 1", "valid boolean"),
+        ("warmup = 5.0", "less than or equal to 1"),
+        ("precision = 'fp8'", "should be 'fp32' or 'bf16'"),
         ("lr = ", "Invalid value"),
         ("data = []", "nothing to train on"),
         ("data = [{file = 'x'}]", "give paths"),
@@ -61,7 +61,7 @@ def test_bad_settings_are_refused_in_a_line(tmp_path, text, says):
 def test_counts_are_read_as_people_write_them():
     found = read_settings("paper-8b", {**TOLD, **parse_pairs(["max_tokens=1.5M", "batch=8"])})
     assert (found.max_tokens, found.batch) == (1_500_000, 8)
-    with pytest.raises(BadInput, match="is no int"):
+    with pytest.raises(BadInput, match="valid integer"):
         read_settings("paper-8b", {**TOLD, **parse_pairs(["batch=2.5"])})
 
 
