@@ -53,7 +53,7 @@ def prepare_files(folder: Path) -> list[LocalFile]:
     dataset = read_dataset(folder)
     dataset.files()  # nothing is written through a path that leads elsewhere
     if problems := check_card(folder):
-        raise BadInput(f"{folder}: {_first(problems)}; 'specmill card --check {folder}' tells all")
+        raise BadInput(f"{folder}: {_first(problems)}; 'specmill card {folder}' writes the card anew")
     write_catalogue(folder, [inside for inside in dataset.corpora if inside])
     paths = dataset.files()
     if keys := list(find_keys(folder, paths)):

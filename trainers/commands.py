@@ -94,14 +94,13 @@ def _train(
         config, parse_pairs(told) | {name: value for name, value in named.items() if value}
     )
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    from transformers.utils import logging
+
     from .job import prepare
     from .loop import run, tell_plan
     from .processes import end_process, start_process
 
-    if quiet:
-        from transformers.utils import logging
-
-        logging.disable_progress_bar()
+    logging.disable_progress_bar()  # ours is enough; downloads have the Hub's
     process = start_process(settings.device, settings.precision)
     try:
         with Progress(quiet=quiet or not process.is_first) as progress:

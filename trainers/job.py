@@ -17,12 +17,13 @@ from typing import Any
 
 import numpy as np
 
+from specmill.corpus.manifest import read_manifest
 from specmill.corpus.progress import Progress
 from specmill.specs.errors import BadInput
 
 from . import estimate
 from .batches import plan_updates
-from .data import Data, Ints, Sequences, check_sources, read_data
+from .data import Data, Ints, Sequences, check_sources, is_corpus, read_data
 from .model import Origin, find_origin, load_config, load_tokenizer_of, stop_tokens
 from .pocket import SHAPES
 from .processes import Process
@@ -80,8 +81,8 @@ def prepare(stage: Stage, settings: Settings, process: Process, progress: Progre
         )
     if stage == "pretrain" and settings.lora_rank:
         raise BadInput("pretrain trains every weight; set lora_rank=0")
-    held = (Source(settings.held_out),) if settings.held_out else ()
-    check_sources([*settings.data, *held], stage)
+    check_sources(settings.data, stage)
+    held = _held_out(settings, stage)
     tokenizer = load_tokenizer_of(origin, settings.chat_template)
     config = load_config(origin, len(tokenizer), tokenizer.eos_token_id)
     context = getattr(config, "max_position_embeddings", settings.sequence)
@@ -100,6 +101,17 @@ def prepare(stage: Stage, settings: Settings, process: Process, progress: Progre
     expected = estimate.estimate(config, settings, data.sequences.lengths)
     peak = estimate.peak_flops(process.device, settings.precision)
     return Job(stage, settings, origin, config, tokenizer, data, held_out, updates, expected, peak)
+
+
+def _held_out(settings: Settings, stage: Stage) -> tuple[Source, ...]:
+    """The held-out source, cut to what is asked of it."""
+    if not settings.held_out:
+        return ()
+    check_sources([Source(settings.held_out)], stage)
+    if not is_corpus(settings.held_out):
+        return (Source(settings.held_out),)
+    there = read_manifest(Path(settings.held_out))["totals"]["tokens"]
+    return (Source(settings.held_out, min(settings.held_out_tokens, there)),)
 
 
 def check_plan(job: Job) -> None:

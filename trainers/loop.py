@@ -81,13 +81,14 @@ class Loop:
         start = self.resume()
         if not start:
             self.tell_held_out(0)
-        began, tokens_before = time.perf_counter(), job.tokens_until(start)
-        tokens = tokens_before
+        began, training = time.perf_counter(), 0.0
+        tokens = before = job.tokens_until(start)
         for number in range(start, n_updates):
+            update_began = time.perf_counter()
             entry = self.update(number)
+            training += time.perf_counter() - update_began
             tokens += entry["tokens"]
-            rate = (tokens - tokens_before) / (time.perf_counter() - began)
-            self.tell(entry, tokens, rate)
+            self.tell(entry, tokens, (tokens - before) / training)
             if (number + 1) % job.settings.save_every == 0 and number + 1 < n_updates:
                 self.tell_held_out(number + 1)
                 told = {"losses": self.losses, "held_out": self.held_out}

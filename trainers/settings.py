@@ -57,7 +57,8 @@ class Settings:
     model: str  # Hub id or folder; a run to go on from; for pretrain a shape of pocket.py
     out: str
     chat_template: str = ""  # a file, where the tokenizer's own does not render chats as they are generated
-    held_out: str = ""  # a corpus or chats whose loss is told before, during and after
+    held_out: str = ""  # a corpus or chats whose loss is told before, at checkpoints, and after
+    held_out_tokens: Positive = 100_000  # the first of the corpus' (chats count whole)
     sequence: Positive = 4096  # tokens; longer documents are split, longer chats left out
     batch: Positive = 16
     micro_batch: Positive = 1

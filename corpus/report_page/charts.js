@@ -93,7 +93,8 @@ const Charts = (() => {
     marks.forEach((node, at) => {
       node.setAttribute("class", "choice");
       node.setAttribute("role", "button");
-      node.setAttribute("aria-label", `${data.rows[at].label} (${data.rows[at].note})`);
+      const { title, label, note } = data.rows[at];
+      d3.select(node).selectAll("title").data([0]).join("title").text(`${title || label} (${note})`); // also its name
     });
     rove(marks, 1, (at) => choose(data.rows[at].key));
   }
@@ -176,8 +177,7 @@ const Charts = (() => {
         .attr("text-anchor", "end").text(shorten(genre, labels - 12));
       domains.forEach((domain, column) => {
         const documents = data.cells[line][column];
-        const mark = svg.append("g").attr("class", "choice").attr("role", "button")
-          .attr("aria-label", `${genre}, ${domain}: ${number(documents)} documents`)
+        const mark = svg.append("g").attr("class", "choice").attr("role", "button") // its title is its name
           .attr("transform", `translate(${labels + cell * column},${top + each * line})`);
         const strength = Math.round(100 * documents / (data.max || 1));
         mark.append("rect").attr("class", "cell").attr("width", cell).attr("height", each)

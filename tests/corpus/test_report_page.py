@@ -55,6 +55,7 @@ def page(browser, reports, request):
 
 BAR = "document.querySelectorAll('[data-claims] .choice')"
 FOCUS = "document.activeElement"
+NAME = "{}.querySelector('title').textContent"  # of a bar or a cell
 
 
 def count(page, selector):
@@ -110,8 +111,9 @@ def test_the_reader_is_filtered_by_genre_reason_and_text(page):
 
 
 def test_a_cell_of_the_heat_map_opens_its_documents(page):
-    cell = "[...document.querySelectorAll('.heat .choice')].find(node => node.ariaLabel.startsWith('essay, taste'))"
-    n = int(page.run(f"{cell}.ariaLabel").split(": ")[1].split()[0])
+    cells = "[...document.querySelectorAll('.heat .choice')]"
+    cell = f"{cells}.find(node => {NAME.format('node')}.startsWith('essay, taste'))"
+    n = int(page.run(NAME.format(f"{cell}")).split(": ")[1].split()[0])
     page.click(cell)
     assert status(page) == f"{n} of 60 documents of the sample"
     assert page.run(f"{FOCUS}.closest('#reader-list') !== null")
@@ -127,16 +129,16 @@ def test_everything_that_can_be_clicked_can_be_done_with_keys(page):
         if page.run(f"{FOCUS}.closest('[data-claims] svg') !== null"):
             break
         page.press("Tab")
-    first = page.run(f"{FOCUS}.ariaLabel")
+    first = page.run(NAME.format(FOCUS))
     page.press("ArrowDown")
-    second = page.run(f"{FOCUS}.ariaLabel")
+    second = page.run(NAME.format(FOCUS))
     assert first != second and page.run(f"{FOCUS} === {BAR}[1]")
     assert page.run(f"getComputedStyle({FOCUS}.querySelector('.ring')).strokeWidth") == "3px"
     page.press("Enter")
     assert page.run("document.getElementById('claim').open")
     page.press("Escape")
     assert not page.run("document.getElementById('claim').open")
-    assert page.run(f"{FOCUS}.ariaLabel") == second
+    assert page.run(NAME.format(FOCUS)) == second
     page.press("End")
     assert page.run(f"{FOCUS} === {BAR}[3]")
     page.run("document.querySelector('#reader-list button').focus()")
