@@ -19,7 +19,14 @@ from importlib.util import find_spec
 SHAPES = {"1m": "pocket-1m", "10m": "pocket-10m"}
 TOKENS_PER_UPDATE = {"1m": 4096, "10m": 2048}
 SEQUENCE, VOCABULARY, LR = 512, 4096, 1e-3
-VARIANTS = ("specmill fp32", "specmill bf16", "specmill bf16 compiled", "HF Trainer fp32", "TRL packing fp32")
+VARIANTS = (
+    "specmill fp32",
+    "specmill fp32 compiled",
+    "specmill bf16",
+    "specmill bf16 compiled",
+    "HF Trainer fp32",
+    "TRL packing fp32",
+)
 COMPARED = 4  # updates whose loss has to agree
 
 
@@ -31,7 +38,7 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="*", default=list(SHAPES))
     parser.add_argument("--mixed", action="store_true")
     parser.add_argument(
-        "--compile", action="store_true", help="the compiled variant too: half a minute to compile"
+        "--compile", action="store_true", help="compiled variants too: half a minute to compile"
     )
     parser.add_argument("--child", nargs=2, metavar=("VARIANT", "SIZE"))
     told, _ = parser.parse_known_args()
