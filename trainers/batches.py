@@ -36,7 +36,7 @@ def plan_updates(lengths: Ints, settings: Settings) -> list[Ints]:
 
 
 def deal(update: Ints, lengths: Ints, row: int, world: int) -> list[list[Ints]]:
-    """Rows of at most `row` tokens for each process, equally many; like lengths lie together.
+    """Rows of at most `row` tokens for each process, equally many; equal lengths lie together.
 
     A process short of one gets an empty row: it has to take part in the others' exchange of weights.
     """
@@ -50,8 +50,7 @@ def deal(update: Ints, lengths: Ints, row: int, world: int) -> list[list[Ints]]:
         rows[-1].append(number)
         filled += int(lengths[number])
     rows += [[] for _ in range(-len(rows) % world)]
-    # The shortest first within a row: then attention's buckets are slices of it, in order.
-    return [[np.array(found[::-1], np.int64) for found in rows[rank::world]] for rank in range(world)]
+    return [[np.array(found, np.int64) for found in rows[rank::world]] for rank in range(world)]
 
 
 def make_batch(sequences: Sequences, numbers: Ints, device: torch.device, *, flash: bool) -> Batch:

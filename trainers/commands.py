@@ -94,6 +94,8 @@ def _train(
         config, parse_pairs(told) | {name: value for name, value in named.items() if value}
     )
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    # A CPU's half precision keeps a kernel for every length of a row; a thousand of them fill memory.
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
     from transformers.utils import logging
 
     from .job import prepare

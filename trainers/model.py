@@ -28,6 +28,8 @@ from .chats import prepare_tokenizer
 from .pocket import SHAPES, pocket_config
 from .settings import Settings
 
+warnings.filterwarnings("ignore", message="`is_gradient_checkpointing`")  # peft asks in transformers' old words
+
 RUN_NAME = "run.json"
 MODEL_FOLDER = "model"
 _STATEFUL = ("linear_attention", "mamba", "recurrent", "conv", "rwkv", "ssm", "chunked_attention")
@@ -142,9 +144,7 @@ def dress(model: Any, origin: Origin, settings: Settings, device: torch.device) 
     if device.type == "cuda":
         apply_liger(model)
     if frozen:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers in its old words
-            model = _adapt(model, origin, settings)
+        model = _adapt(model, origin, settings)
     if settings.recompute:
         model.gradient_checkpointing_enable({"use_reentrant": False})
         if frozen:
@@ -155,7 +155,7 @@ def dress(model: Any, origin: Origin, settings: Settings, device: torch.device) 
 
 
 def compile_backbone(model: torch.nn.Module) -> None:
-    """torch.compile for rows of any length; attention over buckets stays as it is, its shapes never come twice."""
+    """torch.compile for rows of any length; attention stays as it is, its shapes never come twice."""
     backbone_of(model)[0].compile(dynamic=True)
 
 

@@ -86,6 +86,7 @@ def _in_a_process(name: str, size: str, told: argparse.Namespace) -> dict:
         *(["--mixed"] if told.mixed else []),
     ]
     environment = {**os.environ, "OMP_NUM_THREADS": str(told.threads), "HF_HUB_OFFLINE": "1"}
+    environment["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] = "64"  # as our command line sets it
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     if done.returncode:
         raise RuntimeError(f"{name}: {done.stderr[-2000:]}")
