@@ -28,7 +28,8 @@ from .chats import prepare_tokenizer
 from .pocket import SHAPES, pocket_config
 from .settings import Settings
 
-warnings.filterwarnings("ignore", message="`is_gradient_checkpointing`")  # peft asks in transformers' old words
+# peft asks transformers in its old words.
+warnings.filterwarnings("ignore", message="`is_gradient_checkpointing`")
 
 RUN_NAME = "run.json"
 MODEL_FOLDER = "model"
