@@ -10,8 +10,8 @@ from specmill.trainers.attention import NAME, attend_documents, lay_out
 from specmill.trainers.isolation import check_isolation
 from specmill.trainers.model import Origin, load_config
 from specmill.trainers.step import Batch, TokenLoss
+from tests.trainers.conftest import KINDS
 
-KINDS = ("llama", "qwen2", "qwen3", "mistral", "gemma2", "gemma3")
 LENGTHS = (40, 7, 25, 25, 40, 3, 33)
 
 

@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,7 @@ from specmill.trainers.data import join
 from specmill.trainers.model import backbone_of
 from specmill.trainers.optimizer import learning_rate
 from specmill.trainers.step import TokenLoss, run_update, sum_losses
+from tests.trainers.conftest import KINDS
 
 CPU = torch.device("cpu")
 
@@ -148,6 +150,28 @@ def test_ligers_kernel_has_our_loss_and_our_gradients_in_tritons_interpreter():
     done = subprocess.run([sys.executable, "-c", LIGER], capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr[-2000:]
     assert all(float(line) < 1e-4 for line in done.stdout.splitlines()) and len(done.stdout.split()) == 4
+
+
+PATCHES = """
+from transformers import AutoModelForCausalLM
+from specmill.trainers.model import apply_liger
+from tests.trainers.conftest import KINDS, _config
+
+for kind in KINDS:
+    model = AutoModelForCausalLM.from_config(_config(kind))
+    apply_liger(model)
+    layer = model.base_model.layers[0]
+    parts = (layer.mlp, layer.input_layernorm, model)
+    print(*(part.forward.__qualname__.startswith("Liger") for part in parts))
+"""
+
+
+def test_liger_takes_over_norms_and_mlps_of_every_family_and_leaves_the_models_forward():
+    pytest.importorskip("liger_kernel", reason="needs the extra: pip install -e '.[train]'")
+    root = Path(__file__).parents[2]  # a process of its own: Liger's rotary embedding replaces the module's
+    done = subprocess.run([sys.executable, "-c", PATCHES], capture_output=True, text=True, cwd=root)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.splitlines() == ["True True False"] * len(KINDS)
 
 
 @pytest.mark.gpu
