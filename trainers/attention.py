@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate, groupby
 from typing import Any
 
@@ -109,16 +110,16 @@ def _attend(
 ) -> Tensor:
     """Causal attention over a batch of equally long documents, (n, H, L, D) and (n, K, L, D)."""
     groups, length = query.shape[1] // key.shape[1], query.shape[2]
-    if groups > 1:
-        key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
+    fused = partial(functional.scaled_dot_product_attention, scale=scaling, enable_gqa=groups > 1)
     windowed = window is not None and window < length
     if not windowed and not softcap:
-        return functional.scaled_dot_product_attention(query, key, value, is_causal=True, scale=scaling)
+        return fused(query, key, value, is_causal=True)
     distance = torch.arange(length, device=query.device)
     distance = distance[:, None] - distance
     seen = (distance >= 0) & (distance < (window if windowed and window else length))
     if not softcap:
-        return functional.scaled_dot_product_attention(query, key, value, attn_mask=seen, scale=scaling)
+        return fused(query, key, value, attn_mask=seen)
+    key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
     scores = query @ key.transpose(-1, -2) * (scaling or query.shape[-1] ** -0.5)
     scores = softcap * torch.tanh(scores / softcap)
     shares = torch.softmax(scores.masked_fill(~seen, float("-inf")), -1, dtype=torch.float32)
@@ -131,7 +132,9 @@ def _flash(
     from torch.nn.attention.varlen import varlen_attn
 
     out = varlen_attn(
-        *(tensor[0].transpose(0, 1) for tensor in (query, key, value)),
+        *(
+            tensor[0].transpose(0, 1).bfloat16() for tensor in (query, key, value)
+        ),  # positions may be put in in fp32
         documents.bounds,
         documents.bounds,
         documents.longest,

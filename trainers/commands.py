@@ -12,6 +12,13 @@ import click
 
 from specmill.specs.errors import BadInput
 
+# Rows differ in length: a GPU's memory would fragment, and a CPU's half precision keep a kernel for every length.
+_ENVIRONMENT = {
+    "TOKENIZERS_PARALLELISM": "true",
+    "PYTORCH_ALLOC_CONF": os.environ.get("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True"),
+    "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "64",
+}
+
 
 def _stage_options(command: Callable[..., None]) -> Callable[..., None]:
     for option in (
@@ -93,9 +100,8 @@ def _train(
     settings = read_settings(
         config, parse_pairs(told) | {name: value for name, value in named.items() if value}
     )
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
-    # A CPU's half precision keeps a kernel for every length of a row; a thousand of them fill memory.
-    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
     from transformers.utils import logging
 
     from .job import prepare

@@ -147,7 +147,7 @@ def dress(model: Any, origin: Origin, settings: Settings, device: torch.device) 
     if frozen:
         model = _adapt(model, origin, settings)
     if settings.recompute:
-        model.gradient_checkpointing_enable({"use_reentrant": False})
+        model.activation_checkpointing_enable({"use_reentrant": False})
         if frozen:
             model.enable_input_require_grads()
     if settings.compile:

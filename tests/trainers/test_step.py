@@ -16,8 +16,9 @@ from specmill.specs.errors import BadInput
 from specmill.trainers.attention import NAME, attend_documents
 from specmill.trainers.batches import deal, make_batch
 from specmill.trainers.data import join
-from specmill.trainers.model import backbone_of
+from specmill.trainers.model import Origin, backbone_of, dress
 from specmill.trainers.optimizer import learning_rate
+from specmill.trainers.settings import Settings
 from specmill.trainers.step import TokenLoss, run_update, sum_losses
 from tests.trainers.conftest import KINDS
 
@@ -60,6 +61,26 @@ def test_accumulation_changes_nothing(tiny_model):
         assert outcome.trained_tokens == first.trained_tokens
         for a, b in zip(weights, others, strict=True):
             assert (a - b).abs().max() < 1e-6
+
+
+@pytest.mark.parametrize("rank", [0, 4])
+def test_recomputing_activations_changes_no_bit_and_runs_layers_twice(tiny_model, rank):
+    found = []
+    for recompute in (False, True):
+        settings = Settings(data=(), model="", out="", lora_rank=rank, recompute=recompute)
+        torch.manual_seed(0)
+        model = TokenLoss(dress(tiny_model(), Origin("", None, None), settings, CPU))
+        runs: list[None] = []
+        backbone_of(model.model)[0].layers[0].mlp.register_forward_pre_hook(
+            lambda *_, runs=runs: runs.append(None)
+        )
+        loss = model(make_batch(some_sequences(), np.arange(12), CPU, flash=False))
+        loss.backward()
+        gradients = [weight.grad for weight in model.parameters() if weight.requires_grad]
+        found.append((len(runs), loss, *gradients))
+    plain, again = found
+    assert (plain[0], again[0]) == (1, 2)
+    assert all(torch.equal(a, b) for a, b in zip(plain[1:], again[1:], strict=True))
 
 
 def test_a_gradient_that_is_no_number_leaves_the_weights(tiny_model):
