@@ -21,7 +21,7 @@ class Progress:
         self._bars: dict[str, tqdm[Any]] = {}
         self._started: dict[str, float] = {}
         self._shown: dict[str, float] = {}
-        self._last: dict[str, tuple[int, int, str]] = {}
+        self._last: dict[str, tuple[int, int, str, float]] = {}
 
     def update(self, stage: str, done: int, total: int, note: str = "") -> None:
         if self._quiet:
@@ -44,8 +44,8 @@ class Progress:
         """End the stages shown so far: the next ones start on new lines."""
         for bar in self._bars.values():
             bar.close()
-        for stage, (done, total, note) in self._last.items():
-            self._print_line(stage, done, total, note)
+        for stage, (done, total, note, at) in self._last.items():
+            self._print_line(stage, done, total, note, at)
         for state in (self._bars, self._started, self._shown, self._last):
             state.clear()
 
@@ -63,20 +63,18 @@ class Progress:
     def _update_line(self, stage: str, done: int, total: int, note: str) -> None:
         now = time.monotonic()
         self._started.setdefault(stage, now)
-        self._last[stage] = (done, total, note)
+        self._last[stage] = (done, total, note, now)
         if now - self._shown.get(stage, self._started[stage]) >= PLAIN_LINE_EVERY_SECONDS:
             self._shown[stage] = now
-            self._print_line(stage, done, total, note)
+            self._print_line(stage, done, total, note, now)
 
-    def _print_line(self, stage: str, done: int, total: int, note: str) -> None:
-        seconds = max(time.monotonic() - self._started[stage], 1e-6)
-        rate = done / seconds
-        eta = f", {(total - done) / rate:,.0f} s left" if done < total and rate else ""
-        print(
-            f"  {stage:<22}{done:>9,} of {total:,}  {rate:,.0f}/s{eta}{f'  {note}' if note else ''}",
-            file=sys.stderr,
-            flush=True,
-        )
+    def _print_line(self, stage: str, done: int, total: int, note: str, at: float) -> None:
+        seconds = at - self._started[stage]
+        rate = done / seconds if seconds else 0.0  # of a stage that was told of once nothing is known
+        told = [f"{rate:,.0f}/s"] if rate else []
+        told += [f"{(total - done) / rate:,.0f} s left"] if rate and done < total else []
+        parts = (f"{stage:<22}{done:>9,} of {total:,}", ", ".join(told), note)
+        print("  " + "  ".join(part for part in parts if part), file=sys.stderr, flush=True)
 
     def __enter__(self) -> Progress:
         return self
