@@ -90,9 +90,12 @@ def _read(path: Path) -> str:
 
 
 def _plain(text: str, path: Path) -> str:
-    """Info files mark their nodes, the Jargon File puts braces around cross-references, and Perl's pages have B<bold>."""
+    """Info files mark their nodes, the Jargon File puts braces around cross-references, Perl's pages have B<bold>, and
+    Vim's mark arguments, {cmd} or [, {text}], and keys, <CR>."""
     if path.suffix == ".pod":
         text = re.sub(r"\b[BCIFLXSE]<+ ?([^<>]*?) ?>+", r"\1", text)
+    if "/vim/" in str(path):
+        text = re.sub(r"\[(, [^\[\]]*)\]", r"\1", re.sub(r"[{]([^{}\n]*)[}]|<([\w-]+)>", r"\1\2", text))
     return re.sub(r"[{}]", "", text) if "jargon" in path.name else text.replace("\x1f", "\n\n")
 
 

@@ -27,9 +27,7 @@ class Layout:
 
     bounds: Tensor  # (n + 1,) int32, on the device
     longest: int
-    runs: tuple[
-        tuple[int, int], ...
-    ]  # (number, length) of documents that follow each other and are equally long
+    runs: tuple[tuple[int, int], ...]  # (number, length) of equally long documents that follow each other
     flash: bool
 
 

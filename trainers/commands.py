@@ -13,7 +13,7 @@ import click
 from specmill.specs.errors import BadInput
 
 # Rows differ in length: a GPU's memory would fragment, and a CPU's half precision keep a kernel for every length.
-_ENVIRONMENT = {
+ENVIRONMENT = {
     "TOKENIZERS_PARALLELISM": "true",
     "PYTORCH_ALLOC_CONF": os.environ.get("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True"),
     "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "64",
@@ -100,7 +100,7 @@ def _train(
     settings = read_settings(
         config, parse_pairs(told) | {name: value for name, value in named.items() if value}
     )
-    for name, value in _ENVIRONMENT.items():
+    for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     from transformers.utils import logging
 

@@ -23,11 +23,19 @@ PRESETS = Path(__file__).parent / "presets"
 Stage = Literal["pretrain", "midtrain", "finetune"]
 
 
-def _count(value: Any) -> Any:
+def _number(value: Any) -> Any:
     if isinstance(value, bool):
-        raise ValueError("a count is a number")
-    # 2.5 is no count, 1.5M is one
-    return read_count(value) if isinstance(value, str) and value[-1:].isalpha() else value
+        raise ValueError("true and false are no numbers")
+    return value
+
+
+def _count(value: Any) -> Any:
+    if not isinstance(value, str) or ("." in value and value[-1:].isdigit()):  # 2.5 is no count, 1.5M is one
+        return _number(value)
+    try:
+        return read_count(value)
+    except (ValueError, OverflowError):
+        raise ValueError("give a number, 1600000, 1.6M or 800k") from None
 
 
 def _listed(value: Any) -> Any:
@@ -37,7 +45,8 @@ def _listed(value: Any) -> Any:
 
 Whole = Annotated[int, BeforeValidator(_count), Field(ge=0)]
 Positive = Annotated[int, BeforeValidator(_count), Field(gt=0)]
-Number = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Share = Annotated[float, BeforeValidator(_number), Field(ge=0, le=1)]
+Number = Annotated[float, BeforeValidator(_number), Field(ge=0, allow_inf_nan=False)]
 _CHECKED = ConfigDict(extra="forbid")
 
 
@@ -64,8 +73,8 @@ class Settings:
     micro_batch: Positive = 1
     epochs: Positive = 1
     max_tokens: Whole = 0  # of documents, exactly; 0 for all
-    lr: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1e-4
-    warmup: Annotated[float, Field(ge=0, le=1)] = 0.05  # share of the updates
+    lr: Annotated[float, BeforeValidator(_number), Field(gt=0, allow_inf_nan=False)] = 1e-4
+    warmup: Share = 0.05  # share of the updates
     weight_decay: Number = 0.01
     clip: Number = 1.0  # of the gradient's norm; 0 for none
     optimizer: Literal["adamw", "adamw_8bit", "paged_adamw_8bit"] = "adamw"

@@ -128,14 +128,22 @@ def run_update(
         (loss * (world / n_trained)).backward()  # FSDP takes the mean over processes
         total += loss.detach()
     trained = [weight for weight in model.parameters() if weight.requires_grad]
-    norm = nn.utils.clip_grad_norm_(trained, clip or float("inf"))
-    norm = norm.full_tensor() if hasattr(norm, "full_tensor") else norm
+    norm = _gradient_norm(trained, batches)
+    nn.utils.clip_grads_with_norm_(trained, clip or float("inf"), norm)
     for group in optimizer.param_groups:
         group["lr"] = lr
     if torch.isfinite(norm):  # the caller stops a run whose norm is not; its weights stay usable
         optimizer.step()
     optimizer.zero_grad(set_to_none=True)
     return Outcome(float(_over_processes(total, batches)) / n_trained, float(norm), n_trained)
+
+
+def _gradient_norm(trained: Sequence[Tensor], batches: Sequence[Batch]) -> Tensor:
+    """Of all gradients, over all processes' shards, added up in fp64: a CPU's sum in fp32 loses four digits."""
+    gradients = [weight.grad for weight in trained if weight.grad is not None]
+    shards = [g.to_local() if hasattr(g, "to_local") else g for g in gradients]
+    norms = [torch.linalg.vector_norm(shard, dtype=torch.float64) for shard in shards]
+    return _over_processes(torch.stack(norms).square().sum(), batches).sqrt().float()
 
 
 @torch.no_grad()

@@ -16,6 +16,8 @@ import tempfile
 import time
 from importlib.util import find_spec
 
+from specmill.trainers.commands import ENVIRONMENT
+
 SHAPES = {"1m": "pocket-1m", "10m": "pocket-10m"}
 TOKENS_PER_UPDATE = {"1m": 4096, "10m": 2048}
 SEQUENCE, VOCABULARY, LR = 512, 4096, 1e-3
@@ -85,8 +87,7 @@ def _in_a_process(name: str, size: str, told: argparse.Namespace) -> dict:
         str(told.threads),
         *(["--mixed"] if told.mixed else []),
     ]
-    environment = {**os.environ, "OMP_NUM_THREADS": str(told.threads), "HF_HUB_OFFLINE": "1"}
-    environment["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] = "64"  # as our command line sets it
+    environment = {**os.environ, "OMP_NUM_THREADS": str(told.threads), "HF_HUB_OFFLINE": "1", **ENVIRONMENT}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     if done.returncode:
         raise RuntimeError(f"{name}: {done.stderr[-2000:]}")

@@ -18,6 +18,8 @@ import time
 from dataclasses import dataclass
 from importlib.util import find_spec
 
+from specmill.trainers.commands import ENVIRONMENT
+
 PEAK = 989e12  # dense bf16 of an H100 or H200
 
 
@@ -102,7 +104,7 @@ def _row(name: str, variant: str, updates: int) -> str:
         "--updates",
         str(updates),
     ]
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True"}
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", **ENVIRONMENT}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     if done.returncode:
         return f"failed: {done.stderr.strip().splitlines()[-1][:120]} | | | |"

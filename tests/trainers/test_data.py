@@ -14,7 +14,9 @@ from specmill.corpus.shards import read_documents
 from specmill.specs.errors import BadInput
 from specmill.trainers.batches import deal, make_batch, order_of, plan_updates
 from specmill.trainers.data import check_sources, join, read_data
+from specmill.trainers.job import prepare
 from specmill.trainers.model import Origin, load_tokenizer_of
+from specmill.trainers.processes import Process
 from specmill.trainers.settings import Settings, Source
 
 lengths_of_documents = st.lists(st.integers(1, 64), min_size=1, max_size=200).map(np.array)
@@ -182,3 +184,18 @@ def test_a_chat_without_an_answer_is_refused_by_its_row(tmp_path):
     rows = [chat("a?", "b"), {"messages": [{"role": "user", "content": "hello"}]}]
     with pytest.raises(BadInput, match="row 2"):
         read(write_chats(tmp_path / "c.jsonl", rows))
+
+
+@pytest.mark.parametrize("asked", [3_000, 10**9])
+def test_held_out_loss_is_that_of_the_first_tokens_asked_for_or_of_all_there_are(corpora, asked):
+    here = Process(0, 1, torch.device("cpu"))
+    train, held = (Source(str(corpus)) for corpus in corpora)
+    settings = told(
+        data=(train,), model="pocket-0.5m", out="none", lora_rank=0, sequence=2048, min_updates=1,
+        held_out=held.path, held_out_tokens=asked,
+    )  # fmt: skip
+    found = prepare("pretrain", settings, here, Progress(quiet=True)).held_out
+    every = read(held, sequence=2048)[0].sequences
+    n_ends = int((found.ids == found.ids[found.lengths[0] - 1]).sum())
+    assert len(found.ids) - n_ends == min(asked, len(every.ids) - len(every))
+    assert found.ids.tolist() == every.ids[: len(found.ids)].tolist()

@@ -114,7 +114,7 @@ def test_from_nothing_to_a_checkpoint_that_transformers_reads(corpora, specmill,
     fine = json.loads((tmp_path / "fine" / "run.json").read_text())
     assert fine["continued"]["probe_loss"] == pytest.approx(mid["probe_loss"], abs=1e-6)
     assert fine["base"] == mid["base"]
-    assert np.mean(fine["loss"][-8:]) < np.mean(fine["loss"][:8]) - 0.3
+    assert np.mean(fine["loss"][-8:]) < np.mean(fine["loss"][:8]) - 0.5
     before, after = (
         load_file(tmp_path / run / "model" / "adapter_model.safetensors") for run in ("mid", "fine")
     )
@@ -238,8 +238,7 @@ def test_two_processes_make_the_updates_of_one(corpora, specmill, tmp_path, base
         json.loads((tmp_path / run / "losses.jsonl").read_text().splitlines()[0]) for run in ("one", "two")
     ]
     assert first[0]["loss"] == pytest.approx(first[1]["loss"], abs=1e-6)
-    # A CPU's vector_norm adds up in fp32: halved tensors have another rounding (5e-5 of half a million numbers).
-    assert first[0]["gradient_norm"] == pytest.approx(first[1]["gradient_norm"], rel=2e-4)
+    assert first[0]["gradient_norm"] == pytest.approx(first[1]["gradient_norm"], rel=1e-5)
     assert losses_of(tmp_path / "two") == pytest.approx(losses_of(tmp_path / "one"), abs=2e-5)
     probes = [json.loads((tmp_path / run / "run.json").read_text())["probe_loss"] for run in ("one", "two")]
     assert probes[0] == pytest.approx(probes[1], abs=2e-5)

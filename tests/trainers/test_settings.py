@@ -40,7 +40,13 @@ def test_a_file_stands_on_a_preset_and_the_command_line_on_both(tmp_path):
         ("lr = -1.0", "greater than 0"),
         ("lr = inf", "finite"),
         ("batch = 0", "greater than 0"),
-        ("batch = true", "a count is a number"),
+        ("batch = true", "no numbers"),
+        ("lr = true", "no numbers"),
+        ("warmup = nan", "equal to 0"),
+        ("batch = 'inf'", "give a number"),
+        ("batch = 'infk'", "give a number"),
+        ("batch = 'many'", "give a number"),
+        ("data = [{path = 'x', tokens = -5}]", "greater than or equal to 0"),
         ("batch = 2.5", "valid integer"),
         ("recompute = 1", "valid boolean"),
         ("warmup = 5.0", "less than or equal to 1"),
@@ -61,6 +67,10 @@ def test_bad_settings_are_refused_in_a_line(tmp_path, text, says):
 def test_counts_are_read_as_people_write_them():
     found = read_settings("paper-8b", {**TOLD, **parse_pairs(["max_tokens=1.5M", "batch=8"])})
     assert (found.max_tokens, found.batch) == (1_500_000, 8)
+    found = read_settings(
+        "paper-8b", {**TOLD, **parse_pairs(["max_tokens=1_500_000", "held_out_tokens=4,096"])}
+    )
+    assert (found.max_tokens, found.held_out_tokens) == (1_500_000, 4_096)
     with pytest.raises(BadInput, match="valid integer"):
         read_settings("paper-8b", {**TOLD, **parse_pairs(["batch=2.5"])})
 
