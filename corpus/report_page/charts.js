@@ -90,11 +90,9 @@ const Charts = (() => {
         .attr("text-anchor", "end").text(row.note);
     });
     if (!choose) return;
-    marks.forEach((node, at) => {
+    marks.forEach((node) => { // its title, or else its text, is its name
       node.setAttribute("class", "choice");
       node.setAttribute("role", "button");
-      const { title, label, note } = data.rows[at];
-      d3.select(node).selectAll("title").data([0]).join("title").text(`${title || label} (${note})`); // also its name
     });
     rove(marks, 1, (at) => choose(data.rows[at].key));
   }
