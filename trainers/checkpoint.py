@@ -21,6 +21,8 @@ from torch.distributed.checkpoint.state_dict import StateDictOptions, get_state_
 from specmill.corpus.manifest import fsync_folder
 from specmill.specs.errors import WorkFailed, reason_of
 
+from .processes import wait
+
 KEPT = 2
 _OPTIONS = StateDictOptions(ignore_frozen_params=True, strict=False)
 
@@ -34,13 +36,13 @@ def save_checkpoint(
         if _rank() == 0:
             shutil.rmtree(aside, ignore_errors=True)
             aside.mkdir(parents=True)
-        _wait()
+        wait()
         weights, states = get_state_dict(model, optimizer, options=_OPTIONS)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a save without process group: that is what one process is
             dcp.save({"model": weights, "optimizer": states}, checkpoint_id=aside)
         torch.save(_random_states(), aside / f"random-{_rank()}.pt")
-        _wait()
+        wait()
         if _rank() == 0:
             state = {"updates": n_updates, "processes": _world(), **told}
             (aside / "state.json").write_text(json.dumps(state))
@@ -51,7 +53,7 @@ def save_checkpoint(
             fsync_folder(folder)
             for old in find_checkpoints(folder)[:-KEPT]:
                 shutil.rmtree(old)
-        _wait()
+        wait()
     except (OSError, RuntimeError, dcp.api.CheckpointException) as error:
         shutil.rmtree(aside, ignore_errors=True)
         kept = [path.name for path in find_checkpoints(folder)]
@@ -109,8 +111,3 @@ def _rank() -> int:
 
 def _world() -> int:
     return dist.get_world_size() if dist.is_initialized() else 1
-
-
-def _wait() -> None:
-    if dist.is_initialized():
-        dist.barrier()

@@ -27,7 +27,7 @@ from .isolation import check_isolation
 from .job import PLAN_NAME, Job, check_plan
 from .model import RUN_NAME, load_model
 from .optimizer import learning_rate, make_optimizer
-from .processes import Process, shard
+from .processes import Process, shard, wait
 from .results import read_probe, write_run
 from .step import Batch, Outcome, TokenLoss, mean_loss, run_update
 
@@ -42,6 +42,7 @@ def run(job: Job, process: Process, progress: Progress) -> None:
         return
     progress.say(tell_plan(job, process))
     check_plan(job)
+    wait()  # all have looked before the first one writes
     if process.is_first:
         job.out.mkdir(parents=True, exist_ok=True)
         sight.write_json(job.out / PLAN_NAME, job.plan())
@@ -185,3 +186,4 @@ class Loop:
             "seconds": round(seconds, 1),
         }
         write_run(self.job, self.process, self.model, probe, self.losses, told)
+        wait()  # a process that leaves while another reads from it takes that one down

@@ -45,6 +45,12 @@ def start_process(device: str, precision: str) -> Process:
     return Process(rank, world, chosen)
 
 
+def wait() -> None:
+    """Until all processes are here."""
+    if dist.is_initialized():
+        dist.barrier()
+
+
 def end_process() -> None:
     if dist.is_initialized():
         dist.destroy_process_group()
