@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from dataclasses import dataclass
 
@@ -53,6 +54,7 @@ def wait() -> None:
 
 def end_process() -> None:
     if dist.is_initialized():
+        gc.collect()  # a sharded model is a cycle, and what it keeps of the group would abort the interpreter's end
         dist.destroy_process_group()
 
 
